@@ -1,0 +1,61 @@
+//! What a command is: its description, its function, and how it spreads over shards.
+//!
+//! A command is declared in one place, a `const` beside its function, and collected in the slice of
+//! its family. Everything else (lookup by name, `COMMAND`, ACL categories, key extraction, arity
+//! errors, routing, the log's flags) reads those slices; nothing matches on names.
+
+use resp::{Arguments, CommandError, Writer};
+use spec::Spec;
+
+use crate::{Merge, ShardContext};
+
+/// A command that runs on a shard.
+#[derive(Clone, Copy)]
+pub struct ShardCommand {
+    /// All that there is to say of it without running it.
+    pub spec: Spec,
+    /// Runs it.
+    pub run: Run,
+    /// How it spreads over shards.
+    pub across: Across,
+}
+
+/// Runs a command with its arguments (its name is the first; for a subcommand the first two) on the
+/// shard where its keys live. Arity has been checked. Writes exactly one reply, or fails and then
+/// whatever was written is taken back. It neither blocks nor suspends: nobody sees it half done.
+pub type Run =
+    fn(&mut ShardContext<'_>, Arguments<'_>, &mut Writer<'_>) -> Result<Outcome, CommandError>;
+
+/// How a command ended, if it did not fail. Blocking commands will add a way to wait for keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It replied.
+    Done,
+}
+
+/// How a command spreads over shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Across {
+    /// All its keys have to live on one shard, where it runs. Without keys it runs at home.
+    OneShard,
+    /// It has one key spec, a range from a fixed index. Each shard that holds some of its keys runs
+    /// it with those only (`step` arguments a key, in the command's order), and the replies merge.
+    Split {
+        /// How.
+        merge: Merge,
+    },
+    /// Every shard runs it with all its arguments, and the replies merge.
+    Everywhere {
+        /// How.
+        merge: Merge,
+    },
+    /// Its first argument is a cursor that names a shard: see
+    /// [`cursor_shard`](crate::cursor_shard).
+    Cursor,
+}
+
+impl std::fmt::Debug for ShardCommand {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("ShardCommand").field(&self.spec.name).finish()
+    }
+}

@@ -1,0 +1,134 @@
+//! What a command sees of its shard.
+//!
+//! A [`ShardContext`] lends a command the keyspace, a database, the moment, the place for effects
+//! and the limits, for as long as it runs. Its methods are what a command does most: read a key,
+//! change it, set it, remove it, and say that it changed. Each looks the key up once, and none
+//! returns a key that is past its moment.
+//!
+//! ```text
+//! read     a value is read: hit or miss is counted, the record is touched
+//! write    a value is about to be changed: touched, not counted
+//! peek     something about a key is asked for: counted, not touched
+//! changed  one change: counted for the log, told to watchers, published as an event
+//! ```
+//!
+//! A command that fails must not have changed anything.
+
+use datatypes::Object;
+use keyspace::{Effects, EventClass, Keyspace, Step};
+use table::{Expiry, Payload, Record, RecordMut};
+
+/// What a command sees of its shard. See the module's essay.
+pub struct ShardContext<'a> {
+    /// All databases of the shard.
+    pub keyspace: &'a mut Keyspace,
+    /// The client's database, below the keyspace's `database_count`.
+    pub db: usize,
+    /// The tick's moment, unix milliseconds: one for all commands of a tick.
+    pub now_ms: i64,
+    /// What the command did besides replying. Empty when the command begins.
+    pub effects: &'a mut Effects,
+    /// Bounds from the configuration.
+    pub limits: &'a CommandLimits,
+    /// Which shard this is.
+    pub shard: ShardPlace,
+    /// Whether the client asked that its reads leave no trace (`CLIENT NO-TOUCH`).
+    pub no_touch: bool,
+}
+
+/// Bounds that commands keep, from the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommandLimits {
+    /// `proto-max-bulk-len`: the longest string, bytes.
+    pub bulk_bytes_max: u64,
+}
+
+impl Default for CommandLimits {
+    /// Redis' defaults.
+    fn default() -> Self {
+        Self { bulk_bytes_max: 512 << 20 }
+    }
+}
+
+/// Which shard of how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShardPlace {
+    /// Its number, from 0.
+    pub index: usize,
+    /// How many shards the server has, at least 1.
+    pub count: usize,
+}
+
+impl ShardContext<'_> {
+    /// The record of `key`, whose value is read.
+    #[inline]
+    pub fn read(&mut self, key: &[u8]) -> Option<Record<'_, Object>> {
+        let (db, now_ms) = (self.db, self.now_ms);
+        let mut step = Step { db, now_ms, effects: self.effects };
+        let touch = !self.no_touch;
+        let found = self.keyspace.read(&mut step, key, touch);
+        if found.is_none() {
+            step.effects.event(EventClass::KEY_MISS, "keymiss", db, key);
+        }
+        found
+    }
+
+    /// The record of `key`, whose value is about to be changed. Whoever changes it says so with
+    /// [`ShardContext::changed`].
+    #[inline]
+    pub fn write(&mut self, key: &[u8]) -> Option<RecordMut<'_, Object>> {
+        let touch = !self.no_touch;
+        let mut step = Step { db: self.db, now_ms: self.now_ms, effects: self.effects };
+        self.keyspace.write(&mut step, key, touch)
+    }
+
+    /// The record of `key`, about which something is asked that is no use of its value: `TTL`,
+    /// `TYPE`, `EXISTS`. Counted as a hit or miss, not touched.
+    #[inline]
+    pub fn peek(&mut self, key: &[u8]) -> Option<Record<'_, Object>> {
+        let (db, now_ms) = (self.db, self.now_ms);
+        let mut step = Step { db, now_ms, effects: self.effects };
+        let found = self.keyspace.read(&mut step, key, false);
+        if found.is_none() {
+            step.effects.event(EventClass::KEY_MISS, "keymiss", db, key);
+        }
+        found
+    }
+
+    /// Sets `key` to `payload`, whatever it held; what it held is freed. The record is not raw
+    /// afterwards. Publishes `new` for a new key; the rest is the caller's to say.
+    #[inline]
+    pub fn set(
+        &mut self,
+        key: &[u8],
+        payload: Payload<'_, Object>,
+        expiry: Expiry,
+    ) -> RecordMut<'_, Object> {
+        let mut step = Step { db: self.db, now_ms: self.now_ms, effects: self.effects };
+        self.keyspace.set(&mut step, key, payload, expiry)
+    }
+
+    /// Removes `key` and frees its value, in slices if large. False if there is none. Publishes
+    /// nothing: the caller says what became of the key.
+    #[inline]
+    pub fn remove(&mut self, key: &[u8]) -> bool {
+        let mut step = Step { db: self.db, now_ms: self.now_ms, effects: self.effects };
+        self.keyspace.remove(&mut step, key)
+    }
+
+    /// One change of `key` was made: counts it, tells who watches the key, and publishes the event
+    /// `name`.
+    #[inline]
+    pub fn changed(&mut self, class: EventClass, name: &'static str, key: &[u8]) {
+        self.effects.add_dirty(1);
+        self.effects.modified(self.db, key);
+        self.effects.event(class, name, self.db, key);
+    }
+
+    /// The step that the command is part of, in database `db`, and the keyspace: for what this type
+    /// has no method for.
+    #[inline]
+    pub fn step_in(&mut self, db: usize) -> (&mut Keyspace, Step<'_>) {
+        (self.keyspace, Step { db, now_ms: self.now_ms, effects: self.effects })
+    }
+}

@@ -1,0 +1,40 @@
+//! The commands that run on a shard, one folder a family.
+//!
+//! ```text
+//! command    what a command is          context   what it sees of its shard
+//! merge      one reply out of many      cursor    what SCAN's cursor says
+//! generic/   any key: DEL, EXPIRE, SCAN, COPY ...
+//! string/    strings                    bitmap/   bits of strings
+//! ```
+//!
+//! A new command is a function and a `const` beside it, and one word in the family's slice.
+
+#![forbid(unsafe_code)]
+
+mod bitmap;
+mod command;
+mod context;
+mod cursor;
+#[cfg(test)]
+mod fixture;
+mod generic;
+mod merge;
+#[cfg(test)]
+mod replay;
+mod string;
+
+use spec::Spec;
+
+pub use command::{Across, Outcome, Run, ShardCommand};
+pub use context::{CommandLimits, ShardContext, ShardPlace};
+pub use cursor::cursor_shard;
+pub use merge::{Merge, Replies};
+
+/// Every family's commands.
+pub const FAMILIES: &[&[&ShardCommand]] = &[generic::COMMANDS, string::COMMANDS, bitmap::COMMANDS];
+
+/// The commands that are but containers of subcommands.
+pub const CONTAINERS: &[Spec] = generic::CONTAINERS;
+
+/// Commands that a client reaches only through `DEBUG`, which the server guards.
+pub const DEBUG_COMMANDS: &[&ShardCommand] = generic::DEBUG_COMMANDS;

@@ -1,0 +1,101 @@
+//! `docs/configuration.md`, made from the declarations.
+
+use std::fmt::Write;
+
+use crate::config::{Config, SECTIONS};
+use crate::kind::Kind;
+use crate::number::{self, Unit};
+use crate::parameter::{Changeable, Parameter, Standing};
+
+const HEAD: &str = "\
+# Configuration
+
+<!-- Made from the declarations in crates/config/src/sections.
+`BLESS=1 cargo test -p config` writes it. -->
+
+`bobbin [file] [--name value ...] [-]`, as redis-server: a configuration file of Redis 7.2 loads as
+it is, options override it, `-` reads more of it from standard input.
+
+- *Change*: `live` by CONFIG SET; `gated` by CONFIG SET where `enable-protected-configs` allows it;
+  `start` only at start.
+- *Effect*: `works`, or since when the directive is accepted without effect, and why. Such a value
+  is checked, shown by CONFIG GET and kept by CONFIG REWRITE.
+- Sizes take `k`, `m`, `g` (powers of 1000) and `kb`, `mb`, `gb` (powers of 1024).
+";
+
+const TAIL: &str = "
+## Directives that are not parameters
+
+| directive | effect |
+|---|---|
+| `include <pattern>` | works: the files take effect where the line stands; 16 deep at most |
+| `rename-command <from> <to>` | read and kept; the server applies it, or refuses to start |
+| `user <name> <rules ...>` | accepted without effect since 0.1.0: no ACL users yet |
+| `loadmodule <path> ...` | accepted without effect since 0.1.0: Bobbin loads no modules |
+| `<module>.<name> <value>` | as `loadmodule`, and refused where no module is named |
+";
+
+/// The text of `docs/configuration.md`.
+pub fn document() -> String {
+    let mut text = String::from(HEAD);
+    let default = Config::default();
+    for (title, parameters) in SECTIONS {
+        push(&mut text, format_args!("\n## {title}\n\n"));
+        text.push_str("| directive | values | default | change | meaning | effect |\n");
+        text.push_str("|---|---|---|---|---|---|\n");
+        for parameter in *parameters {
+            row(&mut text, parameter, &default);
+        }
+    }
+    text.push_str(TAIL);
+    text
+}
+
+fn row(text: &mut String, parameter: &Parameter, default: &Config) {
+    let alias = parameter.alias.map(|alias| format!(", `{alias}`")).unwrap_or_default();
+    let hidden = if parameter.hidden { " (hidden)" } else { "" };
+    let shown = match parameter.kind.lines(default).join(&b' ') {
+        shown if shown.is_empty() => "`\"\"`".to_owned(),
+        shown => format!("`{}`", String::from_utf8_lossy(&shown)),
+    };
+    let change = match parameter.change {
+        Changeable::Live => "live",
+        Changeable::Protected => "gated",
+        Changeable::AtStart => "start",
+    };
+    let effect = match parameter.standing {
+        Standing::Works => "works".to_owned(),
+        Standing::Inert { since, why } => format!("none since {since}: {why}"),
+    };
+    let (name, values, doc) = (parameter.name, values(&parameter.kind), parameter.doc);
+    push(
+        text,
+        format_args!(
+            "| `{name}`{alias}{hidden} | {values} | {shown} | {change} | {doc} | {effect} |\n"
+        ),
+    );
+}
+
+fn values(kind: &Kind) -> String {
+    match kind {
+        Kind::Flag(_) => "yes, no".to_owned(),
+        Kind::Word(word) => (word.words)().join(", "),
+        Kind::Text(_) => "text".to_owned(),
+        Kind::List(list) => list.grammar.to_owned(),
+        Kind::Integer(integer) => {
+            let (min, max, unit) = (integer.min, integer.max, integer.unit);
+            match unit {
+                Unit::Plain => format!("{min} to {max}"),
+                Unit::Octal => {
+                    format!("octal, {} to {}", number::show(min, unit), number::show(max, unit))
+                }
+                Unit::Memory => format!("size, {min} to {max}"),
+                Unit::MemoryOrPercent => format!("size up to {max}, or up to {}%", -min),
+            }
+        }
+    }
+}
+
+fn push(text: &mut String, piece: std::fmt::Arguments<'_>) {
+    text.write_fmt(piece).expect("writing to a String cannot fail");
+}

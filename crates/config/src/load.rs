@@ -1,0 +1,264 @@
+//! From files, standard input and options to a [`Config`].
+//!
+//! Lines take effect in the order file, standard input, options, so that a later one overrides an
+//! earlier one; an `include` takes effect where it stands. `save`, `user`, `rename-command` and
+//! `loadmodule` add up instead. The caller reads: `load` hands it the pattern of each `include` and
+//! gets back the files that match. Includes are bounded in depth and in number, so that a file
+//! which includes itself is an error rather than the end of the stack.
+//!
+//! Errors print as redis-server prints them, with the place on a line of its own at the end.
+
+use std::fmt;
+
+use crate::Invocation;
+use crate::config::{self, Config};
+use crate::kind::Occasion;
+use crate::parameter::Parameter;
+use crate::reason::Reason;
+use crate::split;
+use crate::text::Text;
+
+/// A piece of configuration: where it is from and what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// For messages.
+    pub origin: Origin,
+    /// The text.
+    pub bytes: Vec<u8>,
+}
+
+/// Where a line stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A file, by the path that it was asked for under.
+    File(Text),
+    /// Standard input.
+    StandardInput,
+    /// Options of the command line; a line an option.
+    CommandLine,
+}
+
+/// Why there is no configuration. `Display` gives what redis-server prints before it exits with 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoadError {
+    /// A line is wrong.
+    Line {
+        /// Where it stands.
+        origin: Origin,
+        /// From 1.
+        number: usize,
+        /// Without the blanks around it.
+        line: Text,
+        /// What is wrong.
+        reason: Reason,
+    },
+    /// Every line is right, but they do not go together.
+    Conflict(Reason),
+    /// The caller could not read a file.
+    Unreadable {
+        /// The file, as the command line or the `include` named it.
+        file: Text,
+        /// The system's reason.
+        reason: Reason,
+    },
+}
+
+/// An `include` within this many others is refused: far beyond any sane nesting, and a cycle.
+const INCLUDE_DEPTH_MAX: usize = 16;
+/// Files read in one load: bounds a cycle that fans out, which depth alone does not (2^16 at two
+/// includes a file).
+const INCLUDE_FILES_MAX: usize = 1024;
+
+/// The version whose error messages and behaviour these are.
+const REDIS_VERSION: &str = "7.2.4";
+
+/// Gives the files that match the pattern of an `include`, or the one file of the command line.
+pub type Read<'a> = dyn FnMut(&[u8]) -> Result<Vec<Source>, Reason> + 'a;
+
+/// The configuration that the file of `invocation` (read through `read`), then `stdin` (what
+/// standard input holds, `None` unless [`Invocation::stdin`]), then its options say together.
+pub fn load(
+    invocation: &Invocation,
+    stdin: Option<&[u8]>,
+    read: &mut Read<'_>,
+) -> Result<Config, LoadError> {
+    let mut loader = Loader { config: Config::default(), seen: Vec::new(), files: 0, read };
+    if let Some(file) = &invocation.file {
+        loader.include(file, 0)?;
+    }
+    if let Some(bytes) = stdin {
+        loader.source(&Origin::StandardInput, bytes, 0)?;
+    }
+    for (index, line) in invocation.options.iter().enumerate() {
+        let text = Text::from(split::join(line));
+        loader
+            .arguments(line, 0)
+            .map_err(|fault| fault.at(&Origin::CommandLine, index + 1, text))?;
+    }
+    loader.finish()
+}
+
+struct Loader<'a, 'b> {
+    config: Config,
+    /// Parameters that a line has set; decides whether a list starts anew.
+    seen: Vec<&'static str>,
+    files: usize,
+    read: &'a mut Read<'b>,
+}
+
+/// What is wrong with a line: the line itself, or something in a file that it includes.
+enum Fault {
+    Here(Reason),
+    Within(LoadError),
+}
+
+impl Fault {
+    fn at(self, origin: &Origin, number: usize, line: Text) -> LoadError {
+        match self {
+            Self::Here(reason) => LoadError::Line { origin: origin.clone(), number, line, reason },
+            Self::Within(error) => error,
+        }
+    }
+}
+
+impl<T: Into<Reason>> From<T> for Fault {
+    fn from(reason: T) -> Self {
+        Self::Here(reason.into())
+    }
+}
+
+impl Loader<'_, '_> {
+    /// All files that `pattern` names. `depth`: how many includes this one is within.
+    fn include(&mut self, pattern: &Text, depth: usize) -> Result<(), LoadError> {
+        let sources = (self.read)(pattern)
+            .map_err(|reason| LoadError::Unreadable { file: pattern.clone(), reason })?;
+        for source in sources {
+            self.files += 1;
+            self.source(&source.origin, &source.bytes, depth)?;
+        }
+        Ok(())
+    }
+
+    fn source(&mut self, origin: &Origin, bytes: &[u8], depth: usize) -> Result<(), LoadError> {
+        for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+            let line = trim(line);
+            if line.is_empty() || line.starts_with(b"#") {
+                continue;
+            }
+            self.line(line, depth)
+                .map_err(|fault| fault.at(origin, index + 1, Text::from(line)))?;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, line: &[u8], depth: usize) -> Result<(), Fault> {
+        let words = split(line).ok_or("Unbalanced quotes in configuration line")?;
+        let words: Vec<Text> = words.into_iter().map(Text::from).collect();
+        self.arguments(&words, depth)
+    }
+
+    /// One line, cut into name and arguments.
+    fn arguments(&mut self, words: &[Text], depth: usize) -> Result<(), Fault> {
+        let Some((name, arguments)) = words.split_first() else {
+            return Ok(());
+        };
+        if let Some(parameter) = config::parameter(name) {
+            return Ok(self.parameter(parameter, arguments)?);
+        }
+        let directives = &mut self.config.security.directives;
+        match (name.to_ascii_lowercase().as_slice(), arguments) {
+            (b"include", [pattern]) => {
+                if depth >= INCLUDE_DEPTH_MAX || self.files >= INCLUDE_FILES_MAX {
+                    return Err("include directives are nested too deeply, or in a cycle".into());
+                }
+                return self.include(pattern, depth + 1).map_err(Fault::Within);
+            }
+            (b"rename-command", [_, _]) => directives.renamed_commands.push(arguments.to_vec()),
+            (b"user", [_, ..]) => directives.users.push(arguments.to_vec()),
+            (b"loadmodule", [_, ..]) => directives.modules.push(arguments.to_vec()),
+            (b"sentinel", _) => return Err("sentinel directive while not in sentinel mode".into()),
+            (lower, [_, ..]) if lower.contains(&b'.') => {
+                directives.module_settings.push(words.to_vec());
+            }
+            _ => return Err("Bad directive or wrong number of arguments".into()),
+        }
+        Ok(())
+    }
+
+    fn parameter(
+        &mut self,
+        parameter: &'static Parameter,
+        arguments: &[Text],
+    ) -> Result<(), Reason> {
+        // One quoted argument of a list is cut into several: bind "10.0.0.1 10.0.0.2".
+        let cut = match arguments {
+            [one] if parameter.kind.is_list() && !one.is_empty() => {
+                split(one).ok_or("Unbalanced quotes in configuration line")?
+            }
+            _ => arguments.iter().map(|one| one.to_vec()).collect(),
+        };
+        let arguments: Vec<&[u8]> = cut.iter().map(Vec::as_slice).collect();
+        let occasion = if self.seen.contains(&parameter.name) {
+            Occasion::FurtherLine
+        } else {
+            self.seen.push(parameter.name);
+            Occasion::FirstLine
+        };
+        parameter.kind.put(&mut self.config, &arguments, occasion)
+    }
+
+    /// What can only be judged at the end.
+    fn finish(self) -> Result<Config, LoadError> {
+        let config = self.config;
+        if config.cluster.enabled && config.replication.primary.is_some() {
+            return Err(LoadError::Conflict(
+                "replicaof directive not allowed in cluster mode".into(),
+            ));
+        }
+        let directives = &config.security.directives;
+        if !directives.module_settings.is_empty() && directives.modules.is_empty() {
+            return Err(LoadError::Conflict(
+                "Module Configuration detected without loadmodule directive or no ApplyConfig \
+                 call: aborting"
+                    .into(),
+            ));
+        }
+        Ok(config)
+    }
+}
+
+/// Without the blanks around it that a configuration line may have.
+pub(crate) fn trim(line: &[u8]) -> &[u8] {
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    let start = line.iter().position(|byte| !blank(byte)).unwrap_or(line.len());
+    let end = line.iter().rposition(|byte| !blank(byte)).map_or(start, |last| last + 1);
+    &line[start..end]
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let title = format!("*** FATAL CONFIG FILE ERROR (Redis {REDIS_VERSION}) ***");
+        match self {
+            Self::Line { origin, number, line, reason } => {
+                writeln!(f, "{title}\nReading the configuration file, at line {number}")?;
+                write!(f, ">>> '{line}'\n{reason}\n({origin}, line {number})")
+            }
+            Self::Conflict(reason) => write!(f, "{title}\n{reason}"),
+            Self::Unreadable { file, reason } => {
+                write!(f, "Fatal error, can't open config file '{file}': {reason}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "file {path}"),
+            Self::StandardInput => f.write_str("standard input"),
+            Self::CommandLine => f.write_str("options of the command line"),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}

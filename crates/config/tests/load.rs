@@ -1,0 +1,179 @@
+//! Files, standard input, options and includes; what is wrong with them and where.
+
+use config::{Config, Gate, Invocation, LoadError, Origin, Reason, SavePoint, Source, Text, load};
+
+/// Loads `main` (empty: no file) with options; `files` are what includes find.
+fn try_load(main: &str, options: &[&str], files: &[(&str, &str)]) -> Result<Config, LoadError> {
+    let mut arguments: Vec<Vec<u8>> = Vec::new();
+    if !main.is_empty() {
+        arguments.push(b"main.conf".to_vec());
+    }
+    arguments.extend(options.iter().map(|one| one.as_bytes().to_vec()));
+    let mut read = |pattern: &[u8]| {
+        let name = String::from_utf8_lossy(pattern).into_owned();
+        let main = [("main.conf", main)];
+        let all = files.iter().chain(&main);
+        let found: Vec<Source> = all
+            .filter(|(file, _)| *file == name)
+            .map(|(file, text)| Source {
+                origin: Origin::File(Text::from(*file)),
+                bytes: text.as_bytes().to_vec(),
+            })
+            .collect();
+        if found.is_empty() { Err(Reason::from("No such file or directory")) } else { Ok(found) }
+    };
+    load(&Invocation::parse(&arguments), None, &mut read)
+}
+
+fn loaded(main: &str, options: &[&str]) -> Config {
+    try_load(main, options, &[]).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn reason(main: &str) -> String {
+    match try_load(main, &[], &[]) {
+        Err(LoadError::Line { reason, .. } | LoadError::Conflict(reason)) => reason.to_string(),
+        other => panic!("{main}: {other:?}"),
+    }
+}
+
+fn save_points(points: &[(u64, u32)]) -> Vec<SavePoint> {
+    points
+        .iter()
+        .map(|(seconds, changes)| SavePoint { seconds: *seconds, changes: *changes })
+        .collect()
+}
+
+#[test]
+fn a_file_that_uses_every_directive_loads() {
+    let text = include_str!("full.conf");
+    let config = loaded(text, &[]);
+    for name in include_str!("names.txt").lines() {
+        let said = text.lines().any(|line| line.split(' ').next() == Some(name));
+        assert!(said, "full.conf does not use {name}");
+    }
+    let default = Config::default();
+    let left: Vec<&str> = config::parameters()
+        .filter(|one| one.show(&config) == one.show(&default))
+        .map(|one| one.name())
+        .collect();
+    // activedefrag has one value that is accepted, cluster-enabled excludes replicaof, and shards
+    // is not a directive of Redis.
+    assert_eq!(left, ["activedefrag", "cluster-enabled"]);
+}
+
+/// Debian's own file, where `scripts/oracle` brought the package.
+#[test]
+fn debians_file_loads() {
+    let home = std::env::var("HOME").unwrap_or_default();
+    let path = format!("{home}/.cache/bobbin-peers/redis-7/etc/redis/redis.conf");
+    let Ok(text) = std::fs::read_to_string(path) else {
+        return;
+    };
+    let config = loaded(&text, &[]);
+    assert_eq!(config.network.bind, [Text::from("127.0.0.1"), Text::from("-::1")]);
+    assert!(!config.log.enabled);
+}
+
+#[test]
+fn options_override_the_file() {
+    let config = loaded("port 1\nhz 20\n", &["--port", "2", "--shards", "3"]);
+    assert_eq!((config.network.port, config.keyspace.hz, config.server.shards), (2, 20, 3));
+    let config = loaded("", &["--enable-debug-command", "local"]);
+    assert_eq!(config.security.debug_command, Gate::Local);
+    assert!(
+        config.security.debug_command.admits(true) && !config.security.debug_command.admits(false)
+    );
+}
+
+#[test]
+fn lines_of_save_add_up_after_the_default_gave_way() {
+    let saves = |main, options: &[&str]| loaded(main, options).snapshot.save;
+    assert_eq!(saves("save 60 1\nsave 30 2\n", &[]), save_points(&[(60, 1), (30, 2)]));
+    assert_eq!(saves("save 60 1\nsave \"\"\n", &[]), []);
+    assert_eq!(saves("save \"\"\nsave 60 1\n", &[]), save_points(&[(60, 1)]));
+    assert_eq!(saves("save 60 1\n", &["--save", "20", "3"]), save_points(&[(60, 1), (20, 3)]));
+    assert_eq!(saves("", &["--save", "60 1 30 2"]), save_points(&[(60, 1), (30, 2)]));
+    assert_eq!(saves("save 60 1\n", &["--save"]), []);
+    assert_eq!(saves("save\n", &[]), []);
+}
+
+#[test]
+fn what_is_wrong_is_said_in_redis_words() {
+    let cases = [
+        ("timeout 1 2", "wrong number of arguments"),
+        ("timeout", "wrong number of arguments"),
+        ("maxmemory \"", "Unbalanced quotes in configuration line"),
+        ("notify-keyspace-events K E", "wrong number of arguments"),
+        ("replicaof", "wrong number of arguments"),
+        ("replicaof a 99999", "Invalid master port"),
+        ("include a b", "Bad directive or wrong number of arguments"),
+        ("nosuch 1", "Bad directive or wrong number of arguments"),
+        (
+            "client-output-buffer-limit \"\"",
+            "Wrong number of arguments in buffer limit configuration.",
+        ),
+        ("save \"60 1\" 2", "Invalid save parameters"),
+        ("sentinel monitor x", "sentinel directive while not in sentinel mode"),
+        ("appendfilename a/b", "appendfilename can't be a path, just a filename"),
+        ("appenddirname \"\"", "appenddirname can't be empty"),
+        ("unixsocketperm 999", "argument couldn't be parsed as an octal number"),
+        ("cluster-enabled yes\nreplicaof a 1", "replicaof directive not allowed in cluster mode"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(reason(text), expected, "{text}");
+    }
+    assert!(reason("foo.bar 1").starts_with("Module Configuration detected"));
+    assert!(try_load("loadmodule x.so\nfoo.bar 1", &[], &[]).is_ok());
+}
+
+#[test]
+fn an_error_names_line_text_and_file() {
+    let files = [("more.conf", "# fine\n\n  TimeOut   abc  \n")];
+    let error = try_load("port 1\ninclude more.conf\n", &[], &files).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "*** FATAL CONFIG FILE ERROR (Redis 7.2.4) ***\n\
+         Reading the configuration file, at line 3\n\
+         >>> 'TimeOut   abc'\n\
+         argument couldn't be parsed into an integer\n\
+         (file more.conf, line 3)"
+    );
+    let error = try_load("", &["--hz", "5", "--port", "x y"], &[]).unwrap_err().to_string();
+    assert!(error.contains("at line 2\n>>> 'port \"x y\"'\n"), "{error}");
+    assert!(error.ends_with("(options of the command line, line 2)"), "{error}");
+    let error = try_load("include gone.conf", &[], &[]).unwrap_err().to_string();
+    assert_eq!(error, "Fatal error, can't open config file 'gone.conf': No such file or directory");
+}
+
+#[test]
+fn includes_take_effect_where_they_stand_and_cycles_end() {
+    let files = [("a", "hz 30\nport 2\n")];
+    let config = try_load("hz 20\ninclude a\nport 3\n", &[], &files).unwrap();
+    assert_eq!((config.keyspace.hz, config.network.port), (30, 3));
+    let cycle = [("a", "include b\ninclude b\n"), ("b", "include a\ninclude a\n")];
+    let error = try_load("include a\n", &[], &cycle).unwrap_err().to_string();
+    assert!(error.contains("include directives are nested too deeply"), "{error}");
+    let wide = "include a\n".repeat(2000);
+    assert!(try_load(&wide, &[], &[("a", "hz 9\n")]).is_err(), "the number of files is bounded");
+}
+
+#[test]
+fn standard_input_comes_between_file_and_options() {
+    let invocation = Invocation::parse(&[b"-".to_vec(), b"--hz".to_vec(), b"7".to_vec()]);
+    assert!(invocation.stdin);
+    let mut no_file = |_: &[u8]| Err(Reason::from("none"));
+    let config = load(&invocation, Some(b"hz 6\nport 5\n"), &mut no_file).unwrap();
+    assert_eq!((config.keyspace.hz, config.network.port), (7, 5));
+    let error = load(&invocation, Some(b"x\n"), &mut no_file).unwrap_err().to_string();
+    assert!(error.ends_with("(standard input, line 1)"));
+}
+
+#[test]
+fn directives_that_are_not_parameters_are_kept_in_order() {
+    let text = "user a on >x\nrename-command CONFIG \"\"\nUSER b off\nloadmodule m.so 1 2\n";
+    let directives = loaded(text, &[]).security.directives;
+    assert_eq!(directives.users.len(), 2);
+    assert_eq!(directives.users[1], [Text::from("b"), Text::from("off")]);
+    assert_eq!(directives.renamed_commands, [[Text::from("CONFIG"), Text::default()]]);
+    assert_eq!(directives.modules[0].len(), 3);
+}

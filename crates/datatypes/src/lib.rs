@@ -1,0 +1,27 @@
+//! The value types: what a key can hold, and what can be done to it, without any keyspace around.
+//!
+//! ```text
+//! object      the move-only value that the table holds when a value is not embedded in its record
+//! string/     the forms of a string in a record: chosen, read, changed in place, named
+//! bits/       bits of strings: count, search, combine, integer fields
+//! lcs         the longest common subsequence of two strings
+//! glob        the patterns of KEYS, SCAN, CONFIG GET and PSUBSCRIBE
+//! ```
+//!
+//! A further type is a folder of its own beside `string/` and a variant of [`Object`].
+//!
+//! Nothing here knows a key, an expiry, a client or a clock; nothing here formats a reply.
+//! Functions take bytes and give bytes or numbers back, so that each of them can be checked against
+//! an obvious twin (the `naive` modules, compiled for tests only).
+
+pub mod bits;
+mod glob;
+pub mod lcs;
+mod object;
+#[cfg(test)]
+mod seeded;
+pub mod string;
+
+pub use glob::{Case, glob_matches};
+pub use object::{Object, ObjectType};
+pub use string::{LongString, StringEncoding, mapped_bytes};

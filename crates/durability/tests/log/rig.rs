@@ -1,0 +1,535 @@
+//! A small server around the log, over a disk in memory: shards with inboxes, ticks, messages
+//! about written parts, replies that wait. It keeps what the log promises to whom, so that after
+//! a crash the recovered state can be compared with every state that is allowed.
+//!
+//! A key holds the list of the writes it got. The model of a shard is the list of its steps, each
+//! with the position behind it: what recovery must give is exactly the steps before its cut.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use durability::{
+    FsyncPolicy, LogDirectory, LogNames, OpenMode, Part, Participants, Progress, Record,
+    RecoveryError, RecoveryPlan, Replay, Scope, Segment, SlotTies, Storage, StorageError, Tail,
+    TornTail, TransactionGate, TransactionId, scan,
+};
+use testing::{MemoryFile, MemoryStorage};
+
+/// What a keyspace holds: database and key to the writes it got, oldest first.
+pub(crate) type State = BTreeMap<(u32, String), Vec<u64>>;
+
+/// One command for one shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Command {
+    Push {
+        db: u32,
+        key: String,
+        write: u64,
+    },
+    /// The second key gets what the first has: keys of one shard, when it runs.
+    Copy {
+        db: u32,
+        from: String,
+        to: String,
+    },
+    FlushAll,
+    FlushDb(u32),
+    SwapDb(u32, u32),
+}
+
+/// What a client asked for: the commands of each shard that takes part.
+#[derive(Debug, Clone)]
+struct Request {
+    commands: BTreeMap<u16, Vec<Command>>,
+    /// The position behind it on each shard that has run it.
+    ends: BTreeMap<u16, u64>,
+    acknowledged: bool,
+}
+
+struct Shard {
+    segment: Segment,
+    gate: TransactionGate,
+    file: MemoryFile,
+    path: String,
+    inbox: VecDeque<usize>,
+    reported: VecDeque<TransactionId>,
+    /// Requests in the order this shard ran them.
+    ran: Vec<usize>,
+    counter: u64,
+}
+
+/// A server of some shards.
+pub(crate) struct Rig {
+    storage: MemoryStorage,
+    shards: Vec<Shard>,
+    requests: Vec<Request>,
+    /// The state when this server started.
+    recovered: State,
+    now_ms: u64,
+    ids: BTreeMap<usize, TransactionId>,
+    written_failures: u64,
+}
+
+/// A generator (xorshift): the same seed, the same run.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) | 1)
+    }
+
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % bound
+    }
+}
+
+/// Fewer than a server has: ties are collected for each of many small logs.
+const SLOTS: u16 = 256;
+
+fn slot_of(key: &str) -> u16 {
+    // FNV-1a, and its high bits: names that differ in their last digit lie far apart.
+    let step = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325, step);
+    ((hash ^ hash >> 32) % u64::from(SLOTS)) as u16
+}
+
+fn shard_of_slot(slot: u16, shards: u16) -> u16 {
+    (u32::from(slot) * u32::from(shards) / u32::from(SLOTS)) as u16
+}
+
+/// The shard of a key.
+pub(crate) fn shard_of(key: &str, shards: u16) -> u16 {
+    shard_of_slot(slot_of(key), shards)
+}
+
+pub(crate) fn encode(arguments: &[&str]) -> Vec<u8> {
+    let mut out = format!("*{}\r\n", arguments.len());
+    for argument in arguments {
+        out.push_str(&format!("${}\r\n{argument}\r\n", argument.len()));
+    }
+    out.into_bytes()
+}
+
+impl Command {
+    fn keys(&self) -> Vec<&str> {
+        match self {
+            Self::Push { key, .. } => vec![key],
+            Self::Copy { from, to, .. } => vec![from, to],
+            Self::FlushAll | Self::FlushDb(_) | Self::SwapDb(..) => Vec::new(),
+        }
+    }
+
+    fn record(&self) -> (u32, Vec<u8>) {
+        match self {
+            Self::Push { db, key, write } => (*db, encode(&["RPUSH", key, &write.to_string()])),
+            Self::Copy { db, from, to } => (*db, encode(&["COPY", from, to])),
+            Self::FlushAll => (0, encode(&["flushall", "ASYNC"])),
+            Self::FlushDb(db) => (*db, encode(&["FLUSHDB"])),
+            Self::SwapDb(a, b) => (0, encode(&["SWAPDB", &a.to_string(), &b.to_string()])),
+        }
+    }
+
+    pub(crate) fn parse(record: &Record<'_>) -> Result<Self, String> {
+        let arguments: Vec<_> = record
+            .arguments
+            .iter()
+            .map(|argument| String::from_utf8(argument.to_vec()).map_err(|e| e.to_string()))
+            .collect::<Result<_, _>>()?;
+        let number = |text: &str| text.parse::<u64>().map_err(|e| e.to_string());
+        let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        Ok(match words[..] {
+            ["RPUSH", key, write] => {
+                Self::Push { db: record.db, key: key.to_owned(), write: number(write)? }
+            }
+            ["COPY", from, to] => {
+                Self::Copy { db: record.db, from: from.to_owned(), to: to.to_owned() }
+            }
+            ["flushall", "ASYNC"] => Self::FlushAll,
+            ["FLUSHDB"] => Self::FlushDb(record.db),
+            ["SWAPDB", a, b] => Self::SwapDb(number(a)? as u32, number(b)? as u32),
+            _ => return Err(format!("unknown command {words:?}")),
+        })
+    }
+
+    /// Runs it on one shard's state.
+    pub(crate) fn run(&self, state: &mut State) {
+        match self {
+            Self::Push { db, key, write } => {
+                state.entry((*db, key.clone())).or_default().push(*write);
+            }
+            Self::Copy { db, from, to } => {
+                if let Some(value) = state.get(&(*db, from.clone())).cloned() {
+                    state.insert((*db, to.clone()), value);
+                }
+            }
+            Self::FlushAll => state.clear(),
+            Self::FlushDb(db) => state.retain(|(at, _), _| at != db),
+            Self::SwapDb(a, b) => {
+                let old = std::mem::take(state);
+                let swapped = |db| match db {
+                    db if db == *a => *b,
+                    db if db == *b => *a,
+                    db => db,
+                };
+                state.extend(old.into_iter().map(|((db, key), value)| ((swapped(db), key), value)));
+            }
+        }
+    }
+}
+
+/// What a start found.
+pub(crate) struct Started {
+    pub(crate) tails: Vec<Tail>,
+    pub(crate) state: State,
+    pub(crate) plan: RecoveryPlan,
+    /// Where each path is to end, for those that are cut.
+    pub(crate) cuts: BTreeMap<String, u64>,
+}
+
+/// Opens and recovers, as a server of `shards` shards does at start.
+pub(crate) fn start<S: Storage>(storage: &S, shards: u16) -> Result<Started, RecoveryError> {
+    start_with(storage, shards, TornTail::Cut)
+}
+
+pub(crate) fn start_with<S: Storage>(
+    storage: &S,
+    shards: u16,
+    torn: TornTail,
+) -> Result<Started, RecoveryError> {
+    let mut directory = LogDirectory::open(storage, LogNames::default())?;
+    let indexes = directory
+        .segments()
+        .iter()
+        .map(|source| scan(storage, source))
+        .collect::<Result<Vec<_>, _>>()?;
+    let plan = directory.plan(indexes, shards, torn)?;
+    let cuts = plan.cuts().iter().map(|cut| (cut.path.clone(), cut.offset)).collect();
+    let tails = directory.resume(storage, &plan, shards)?;
+    let mut state = State::new();
+    for shard in 0..shards {
+        state.extend(replay(storage, &plan, shard, shards)?);
+    }
+    Ok(Started { tails, state, plan, cuts })
+}
+
+/// One shard's share of the state.
+pub(crate) fn replay<S: Storage>(
+    storage: &S,
+    plan: &RecoveryPlan,
+    shard: u16,
+    shards: u16,
+) -> Result<State, RecoveryError> {
+    let needed = collect_ties(storage, plan, shards)?
+        .map_or_else(Vec::new, |mut ties| ties.needed(|slot| shard_of_slot(slot, shards) == shard));
+    let alone = (0..SLOTS)
+        .zip(&needed)
+        .all(|(slot, &needed)| !needed || shard_of_slot(slot, shards) == shard);
+    let mut replay = if alone { Replay::new(plan, shard, shards) } else { Replay::all(plan) };
+    let mut state = State::new();
+    let apply = |state: &mut State, record: Record<'_>| {
+        let command = Command::parse(&record)?;
+        let slots: Vec<u16> = command.keys().into_iter().map(slot_of).collect();
+        match record.scope {
+            Scope::Shared if slots.is_empty() => panic!("{command:?} concerns all keys"),
+            Scope::Shared if !needed[usize::from(slots[0])] => {}
+            Scope::Own if slots.iter().any(|&slot| shard_of_slot(slot, shards) != shard) => {
+                return Err(format!("{command:?} is another shard's"));
+            }
+            _ => command.run(state),
+        }
+        Ok(())
+    };
+    while replay.step(storage, 64, |record| apply(&mut state, record))? == Progress::More {}
+    assert_eq!(replay.bytes_done(), replay.bytes_total());
+    state.retain(|(_, key), _| shard_of(key, shards) == shard);
+    Ok(state)
+}
+
+/// The ties of the log; `None` if every shard has a chain of its own in every generation.
+fn collect_ties<S: Storage>(
+    storage: &S,
+    plan: &RecoveryPlan,
+    shards: u16,
+) -> Result<Option<SlotTies>, RecoveryError> {
+    if plan.is_own(shards) {
+        return Ok(None);
+    }
+    let mut ties = SlotTies::new(SLOTS);
+    let mut replay = Replay::all(plan);
+    let mut collect = |record: Record<'_>| {
+        if let Command::Copy { from, to, .. } = Command::parse(&record)? {
+            ties.tie(slot_of(&from), slot_of(&to));
+        }
+        Ok(())
+    };
+    while replay.step(storage, 1 << 20, &mut collect)? == Progress::More {}
+    Ok(Some(ties))
+}
+
+impl Rig {
+    /// A server on what `started` found.
+    pub(crate) fn new(storage: &MemoryStorage, started: &Started, policy: FsyncPolicy) -> Self {
+        let shard = |(number, tail): (usize, &Tail)| Shard {
+            segment: Segment::resume(tail.position, policy, 0),
+            gate: TransactionGate::new(number as u16),
+            file: storage.open(&tail.path, OpenMode::Append).unwrap(),
+            path: tail.path.clone(),
+            inbox: VecDeque::new(),
+            reported: VecDeque::new(),
+            ran: Vec::new(),
+            counter: tail.counter,
+        };
+        Self {
+            storage: storage.clone(),
+            shards: started.tails.iter().enumerate().map(shard).collect(),
+            requests: Vec::new(),
+            recovered: started.state.clone(),
+            now_ms: 0,
+            ids: BTreeMap::new(),
+            written_failures: 0,
+        }
+    }
+
+    fn shard_count(&self) -> u16 {
+        self.shards.len() as u16
+    }
+
+    /// A client asks for something random.
+    pub(crate) fn request(&mut self, random: &mut Random, write: u64) {
+        let shards = self.shard_count();
+        let mut commands: BTreeMap<u16, Vec<Command>> = BTreeMap::new();
+        let sweep = match random.below(40) {
+            0 => Some(Command::FlushAll),
+            1 => Some(Command::FlushDb(random.below(2) as u32)),
+            2 => Some(Command::SwapDb(0, 1)),
+            _ => None,
+        };
+        let keys = match random.below(3) {
+            0 => 1 + random.below(4),
+            _ => 1,
+        };
+        let push = |random: &mut Random, commands: &mut BTreeMap<u16, Vec<Command>>| {
+            let key = format!("key{}", random.below(30));
+            let db = u32::from(random.below(5) == 0);
+            commands.entry(shard_of(&key, shards)).or_default().push(Command::Push {
+                db,
+                key,
+                write,
+            });
+        };
+        for _ in 0..keys {
+            push(random, &mut commands);
+        }
+        let (from, to) = (format!("key{}", random.below(30)), format!("key{}", random.below(30)));
+        if random.below(2) == 0 && shard_of(&from, shards) == shard_of(&to, shards) {
+            let shard = shard_of(&from, shards);
+            commands.entry(shard).or_default().push(Command::Copy { db: 0, from, to });
+        }
+        if let Some(sweep) = sweep {
+            for shard in 0..shards {
+                commands.entry(shard).or_default().push(sweep.clone());
+            }
+            push(random, &mut commands);
+        }
+        let number = self.requests.len();
+        if commands.len() > 1 {
+            let home = random.below(u64::from(shards)) as u16;
+            let counter = &mut self.shards[usize::from(home)].counter;
+            self.ids.insert(number, TransactionId::new(home, *counter));
+            *counter += 1;
+        }
+        for &shard in commands.keys() {
+            self.shards[usize::from(shard)].inbox.push_back(number);
+        }
+        self.requests.push(Request { commands, ends: BTreeMap::new(), acknowledged: false });
+    }
+
+    /// One tick of one shard: its inbox, its write, its replies.
+    pub(crate) fn tick(&mut self, number: u16, random: &mut Random) -> Result<(), StorageError> {
+        self.now_ms += random.below(300);
+        let work = random.below(4);
+        for _ in 0..work {
+            let Some(request) = self.shards[usize::from(number)].inbox.pop_front() else { break };
+            self.run(number, request);
+        }
+        let now_ms = self.now_ms;
+        let shard = &mut self.shards[usize::from(number)];
+        while let Some(id) = shard.reported.pop_front() {
+            shard.gate.handle_part_written(id);
+        }
+        self.write(number, random)?;
+        let shard = &mut self.shards[usize::from(number)];
+        if let Some(position) = shard.segment.poll_sync(now_ms) {
+            match self.storage.sync(&shard.file) {
+                Ok(()) => shard.segment.handle_synced(position),
+                Err(error) if self.storage.is_frozen() => return Err(error),
+                Err(error) => shard.segment.handle_sync_error(&error.source),
+            }
+        }
+        self.announce(number);
+        self.acknowledge();
+        Ok(())
+    }
+
+    fn run(&mut self, number: u16, request: usize) {
+        let shard = &mut self.shards[usize::from(number)];
+        let commands = &self.requests[request].commands[&number];
+        let id = self.ids.get(&request).copied();
+        let participants: Participants = self.requests[request].commands.keys().copied().collect();
+        let start = id.map(|id| shard.segment.begin_part(id, &participants));
+        if commands.len() > 1 {
+            shard.segment.begin_unit();
+        }
+        for command in commands {
+            let (db, record) = command.record();
+            shard.segment.record(db, &record);
+        }
+        if commands.len() > 1 {
+            shard.segment.end_unit();
+        }
+        if let (Some(id), Some(start)) = (id, start) {
+            let end = shard.segment.end_part();
+            shard.gate.begin(Part { id, start, end, participants });
+        }
+        shard.ran.push(request);
+        let end = shard.segment.appended();
+        self.requests[request].ends.insert(number, end);
+    }
+
+    fn write(&mut self, number: u16, random: &mut Random) -> Result<(), StorageError> {
+        let shard = &mut self.shards[usize::from(number)];
+        if let Some(length) = shard.segment.poll_truncate() {
+            let result = self.storage.truncate(&mut shard.file, length);
+            if self.storage.is_frozen() {
+                return result;
+            }
+            shard.segment.handle_truncated(&result.map_err(|error| error.source));
+        }
+        while let Some(bytes) = shard.segment.poll_write(self.now_ms) {
+            // The system may take a piece only.
+            let piece = 1 + random.below(bytes.len() as u64 * 2) as usize;
+            let bytes = bytes[..piece.min(bytes.len())].to_vec();
+            let before = self.storage.file_bytes(&shard.file)?;
+            assert_eq!(before, shard.segment.write_position());
+            let result = self.storage.append(&mut shard.file, &bytes);
+            if self.storage.is_frozen() {
+                return result;
+            }
+            let arrived = self.storage.file_bytes(&shard.file)? - before;
+            if arrived > 0 {
+                shard.segment.handle_written(arrived as usize);
+            }
+            if let Err(error) = result {
+                shard.segment.handle_write_error(&error.source, self.now_ms);
+                self.written_failures += 1;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the others of parts that are written here.
+    fn announce(&mut self, number: u16) {
+        let acknowledged = self.shards[usize::from(number)].segment.acknowledged();
+        while let Some(word) = self.shards[usize::from(number)].gate.poll_written(acknowledged) {
+            for other in word.participants.iter() {
+                self.shards[usize::from(other)].reported.push_back(word.id);
+            }
+        }
+    }
+
+    /// Acknowledges every request whose shards all let its reply go.
+    fn acknowledge(&mut self) {
+        let released: Vec<u64> = self
+            .shards
+            .iter()
+            .map(|shard| shard.gate.release_position(shard.segment.acknowledged()))
+            .collect();
+        for request in &mut self.requests {
+            let ready = request.commands.keys().all(|shard| {
+                request.ends.get(shard).is_some_and(|&end| end <= released[usize::from(*shard)])
+            });
+            request.acknowledged |= ready;
+        }
+    }
+
+    pub(crate) fn refusing(&self) -> bool {
+        self.shards.iter().any(|shard| shard.segment.refusal().is_some())
+    }
+
+    pub(crate) fn write_failures(&self) -> u64 {
+        self.written_failures
+    }
+
+    pub(crate) fn unacknowledged(&self) -> usize {
+        self.requests.iter().filter(|request| !request.acknowledged).count()
+    }
+
+    /// Checks what a start after a crash found against what this server promised, and panics with
+    /// the reason if it is not allowed.
+    pub(crate) fn check(&self, after: &MemoryStorage, started: &Started) {
+        let mut expected = State::new();
+        for shard in self
+            .shards
+            .iter()
+            .zip(0..)
+            .map(|(shard, number)| self.check_shard(after, started, shard, number))
+        {
+            expected.extend(shard);
+        }
+        assert_eq!(started.state, expected, "the recovered state is not the cut's");
+        for (number, request) in self.requests.iter().enumerate() {
+            let kept: Vec<bool> = request
+                .commands
+                .keys()
+                .map(|shard| self.is_kept(after, started, *shard, number))
+                .collect();
+            let all = kept.iter().all(|&kept| kept);
+            let none = kept.iter().all(|&kept| !kept);
+            assert!(all || none, "transaction {number} is half there: {kept:?}");
+            assert!(all || !request.acknowledged, "acknowledged request {number} is lost");
+        }
+    }
+
+    fn is_kept(
+        &self,
+        after: &MemoryStorage,
+        started: &Started,
+        shard: u16,
+        request: usize,
+    ) -> bool {
+        let limit = self.limit(after, started, &self.shards[usize::from(shard)]);
+        self.requests[request].ends.get(&shard).is_some_and(|&end| end <= limit)
+    }
+
+    /// Where the shard's segment ended for recovery.
+    fn limit(&self, after: &MemoryStorage, started: &Started, shard: &Shard) -> u64 {
+        let bytes = after.content(&shard.path).expect("a listed segment").len() as u64;
+        started.cuts.get(&shard.path).copied().unwrap_or(bytes)
+    }
+
+    /// The state that the shard's part of the cut stands for.
+    fn check_shard(
+        &self,
+        after: &MemoryStorage,
+        started: &Started,
+        shard: &Shard,
+        number: u16,
+    ) -> State {
+        let shards = self.shard_count();
+        let own = |((_, key), _): &(&(u32, String), &Vec<u64>)| shard_of(key, shards) == number;
+        let recovered = self.recovered.iter().filter(own);
+        let mut state: State = recovered.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let limit = self.limit(after, started, shard);
+        for &request in &shard.ran {
+            if self.requests[request].ends[&number] <= limit {
+                for command in &self.requests[request].commands[&number] {
+                    command.run(&mut state);
+                }
+            }
+        }
+        state
+    }
+}

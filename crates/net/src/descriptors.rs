@@ -1,0 +1,43 @@
+//! How many descriptors the process may open: one for each client, and some for itself.
+
+use std::io;
+
+/// Raises the limit of open descriptors to `wanted`, or as near to it as this process may, and says
+/// what it is then. It is never lowered.
+///
+/// # Errors
+/// What the system answered when asked for the limit in force.
+pub fn raise_descriptor_limit(wanted: u64) -> io::Result<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is to a live `rlimit`, which the call fills.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if limit.rlim_cur >= wanted {
+        return Ok(limit.rlim_cur);
+    }
+    // With privileges also beyond the hard limit, otherwise up to it.
+    let candidates = [
+        libc::rlimit { rlim_cur: wanted, rlim_max: wanted.max(limit.rlim_max) },
+        libc::rlimit { rlim_cur: wanted.min(limit.rlim_max), rlim_max: limit.rlim_max },
+    ];
+    for candidate in candidates {
+        // SAFETY: the pointer is to a live `rlimit`, which the call only reads.
+        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const candidate) } == 0 {
+            return Ok(candidate.rlim_cur);
+        }
+    }
+    Ok(limit.rlim_cur)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::raise_descriptor_limit;
+
+    #[test]
+    fn it_is_never_lowered() {
+        let limit = raise_descriptor_limit(1).unwrap();
+        assert!(limit > 1);
+        assert_eq!(raise_descriptor_limit(limit).unwrap(), limit);
+    }
+}

@@ -1,0 +1,27 @@
+//! What a core thread needs of the operating system: sockets over `io_uring`, the inbox, time.
+//!
+//! - [`Inbox`]: the one queue through which other core threads hand work to a shard.
+//! - [`Ring`]: the socket ring of a core thread; what it did comes back as [`Completion`]s.
+//! - [`Stream`], [`listen_tcp`], [`listen_unix`]: sockets as descriptors.
+//! - [`raise_descriptor_limit`]: room for as many clients as are configured.
+//! - [`Clock`]: time, cheap enough to be read for every command.
+//!
+//! A ring is driven by five calls (`accept`, `receive`, `send`, `wait`, `reap`), so that another
+//! mechanism (epoll, for containers that forbid `io_uring`) can stand behind the same ones.
+
+mod buffers;
+mod clock;
+mod completion;
+mod descriptors;
+mod inbox;
+mod probe;
+mod ring;
+mod socket;
+
+pub use clock::Clock;
+pub use completion::{Completion, Token};
+pub use descriptors::raise_descriptor_limit;
+pub use inbox::{Batch, Envelope, Inbox, Inboxes, Iter, Markers, Pool, Wake};
+pub use probe::RingError;
+pub use ring::{ReceivedBuffer, Ring, RingOptions};
+pub use socket::{Peer, Stream, listen_tcp, listen_unix};

@@ -1,0 +1,23 @@
+//! The inbox with all orderings relaxed: what the scenarios must not let pass.
+#![allow(dead_code, unreachable_pub)]
+
+#[path = "../../src/inbox/batch.rs"]
+mod batch;
+#[path = "../../src/inbox/envelope.rs"]
+mod envelope;
+#[path = "../../src/inbox/inboxes.rs"]
+mod inboxes;
+#[path = "../../src/inbox/markers.rs"]
+mod markers;
+#[path = "../../src/inbox/queue.rs"]
+mod queue;
+#[path = "scenarios.rs"]
+pub(crate) mod scenarios;
+#[path = "sync_weakened.rs"]
+mod sync;
+
+use batch::Batch;
+use envelope::Envelope;
+use inboxes::{Inbox, Inboxes};
+use markers::Markers;
+use queue::Wake;

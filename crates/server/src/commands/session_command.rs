@@ -1,0 +1,123 @@
+//! A session command: its declaration, what it is given, and how it is run.
+//!
+//! The reply is written to a scratch buffer and joins the connection's pipeline afterwards, so a
+//! command may change the connection (its protocol, its end) while it runs.
+
+use resp::{Arguments, CommandError, Writer};
+use spec::{Flags, Spec};
+
+use crate::connection::Connection;
+use crate::connections::ConnectionKey;
+use crate::core::Core;
+use crate::gathering::Question;
+use crate::registry::Entry;
+use crate::session::Session;
+
+/// A command that runs at its connection's home.
+pub(crate) struct SessionCommand {
+    pub(crate) spec: Spec,
+    pub(crate) run: Run,
+}
+
+/// What runs.
+pub(crate) type Run =
+    fn(&mut Context<'_>, Arguments<'_>, &mut Writer<'_>) -> Result<Then, CommandError>;
+
+/// What follows from a session command.
+pub(crate) enum Then {
+    /// The reply is written.
+    Done,
+    /// The answer is gathered from all core threads; nothing was written.
+    Ask(Question),
+}
+
+/// Where a session command runs: a core thread, in the name of a connection.
+pub(crate) struct Context<'a> {
+    pub(crate) core: &'a mut Core,
+    pub(crate) key: ConnectionKey,
+    /// Arguments that hold secrets: see [`Context::hide`].
+    hidden: Vec<usize>,
+}
+
+impl Context<'_> {
+    /// Keeps argument `at` out of the slow log and from monitors. To be called before anything can
+    /// be refused: a mistyped password is a secret too.
+    pub(crate) fn hide(&mut self, at: usize) {
+        self.hidden.push(at);
+    }
+
+    /// The connection. It exists while its command runs.
+    pub(crate) fn connection(&mut self) -> &mut Connection {
+        self.core.connections.find(self.key).expect("a connection exists while its command runs")
+    }
+
+    /// Its session.
+    pub(crate) fn session(&mut self) -> &mut Session {
+        &mut self.connection().session
+    }
+}
+
+/// Runs a session command and sees to its reply.
+pub(crate) fn run(
+    core: &mut Core,
+    key: ConnectionKey,
+    entry: &'static Entry,
+    command: &'static SessionCommand,
+    arguments: Arguments<'_>,
+) {
+    let Some(connection) = core.connections.find(key) else { return };
+    connection.session.activity.last_command = entry.number + 1;
+    connection.session.activity.commands += 1;
+    let protocol = connection.session.client.protocol;
+    let mut reply = std::mem::take(&mut core.reply);
+    let began_ns = core.time.now_ns();
+    let mut writer = Writer::new(&mut reply, protocol);
+    let mut context = Context { core, key, hidden: Vec::new() };
+    let result = (command.run)(&mut context, arguments, &mut writer);
+    let hidden = context.hidden;
+    let failed = result.is_err();
+    match result {
+        Ok(Then::Done) => {}
+        Ok(Then::Ask(question)) => core.ask(key, question),
+        Err(error) => {
+            core.statistics.count_error(&error);
+            reply.clear();
+            Writer::new(&mut reply, protocol).error(&error);
+        }
+    }
+    let took_ns = core.time.now_ns() - began_ns;
+    core.statistics.count_call(entry.number, took_ns, failed);
+    if core.statistics.is_notable(took_ns) {
+        core.note_latency(entry.spec, took_ns);
+    }
+    if let Some(connection) = core.connections.find(key) {
+        if core.statistics.is_slow(took_ns) && !entry.spec.flags.has(Flags::SKIP_SLOWLOG) {
+            let words = shown(arguments, &hidden);
+            let unix_s = core.time.unix_us() / 1_000_000;
+            core.statistics.log_slow(&connection.session, &words, took_ns / 1000, unix_s);
+        }
+        let silent = connection.session.replies.is_silent();
+        connection.session.replies = connection.session.replies.after_command();
+        if !silent {
+            connection.reply_buffer().extend_from_slice(&reply);
+        }
+    }
+    reply.clear();
+    reply.shrink_to(REPLY_KEPT_BYTES_MAX);
+    core.reply = reply;
+    if core.shared.has_monitors() {
+        core.show_to_monitors(key, entry.spec, &shown(arguments, &hidden));
+    }
+}
+
+/// The arguments as others may see them: what is hidden is replaced, as in Redis.
+fn shown<'a>(arguments: Arguments<'a>, hidden: &[usize]) -> Vec<&'a [u8]> {
+    let words = arguments.iter().enumerate();
+    words.map(|(at, word)| if hidden.contains(&at) { REDACTED } else { word }).collect()
+}
+
+/// What stands for a hidden argument.
+const REDACTED: &[u8] = b"(redacted)";
+
+/// Capacity that the scratch for replies keeps: COMMAND DOCS takes 200 KB, nearly all others fit.
+const REPLY_KEPT_BYTES_MAX: usize = 16 * 1024;

@@ -1,0 +1,412 @@
+//! A core thread without its operating system: a state machine.
+//!
+//! Bytes and connections go in ([`Core::handle_accepted`], [`Core::handle_received`],
+//! [`Core::handle_ended`]), messages come through the inbox ([`Core::drain_inbox`]), and what is to
+//! be sent stands in the connections' outputs afterwards. It knows no ring and no socket call; time
+//! is what [`Core::begin_tick`] was told. So the simulator can drive the very same code.
+
+use std::sync::Arc;
+
+use commands::ShardPlace;
+use keyspace::Keyspace;
+use net::{Batch, Clock, Envelope, Inbox, Inboxes, Peer, Stream};
+use resp::Writer;
+
+use crate::background::Background;
+use crate::connection::{Connection, Held};
+use crate::connections::{ConnectionKey, Connections};
+use crate::dispatch::OpenRun;
+use crate::ending::Ending;
+use crate::gathering::Gatherings;
+use crate::heap::Heap;
+use crate::mail::Mail;
+use crate::message::{Adopted, Message, Purpose};
+use crate::parsed::Parsed;
+use crate::pause::Pause;
+use crate::registry::Registry;
+use crate::release::Release;
+use crate::session::Session;
+use crate::settings::Settings;
+use crate::shard::Shard;
+use crate::shared::Shared;
+use crate::statistics::Statistics;
+use crate::time::Time;
+use crate::watch::Ran;
+
+/// A core thread's state.
+pub(crate) struct Core {
+    /// The part of the keyspace that this thread owns.
+    pub(crate) shard: Shard,
+    /// The connections whose home this is.
+    pub(crate) connections: Connections,
+    /// Inbox, other inboxes, boxes.
+    pub(crate) mail: Mail,
+    /// Every command by name.
+    pub(crate) registry: &'static Registry,
+    /// The configuration, as of the last CONFIG SET that reached this thread.
+    pub(crate) settings: Settings,
+    /// What the tick was told about time.
+    pub(crate) time: Time,
+    /// What all core threads share.
+    pub(crate) shared: Arc<Shared>,
+    /// Counters of this thread.
+    pub(crate) statistics: Statistics,
+    /// Replies that wait for the log.
+    pub(crate) release: Release,
+    /// Answers that all core threads contribute to.
+    pub(crate) gatherings: Gatherings,
+    /// Scratch for the commands of one piece of input.
+    pub(crate) parsed: Parsed,
+    /// What is to be done for connections in this tick.
+    pub(crate) agenda: Agenda,
+    /// The message that collects consecutive commands of the connection that is being served.
+    pub(crate) open_run: Option<OpenRun>,
+    /// Scratch for one reply.
+    pub(crate) reply: Vec<u8>,
+    /// CLIENT PAUSE.
+    pub(crate) pause: Pause,
+    /// What this thread has from the allocator.
+    pub(crate) heap: Heap,
+    /// Periodic and left-over work.
+    pub(crate) background: Background,
+    /// How far the server's end has come.
+    pub(crate) ending: Ending,
+    /// Connections that are shown every command (MONITOR).
+    pub(crate) monitors: Vec<ConnectionKey>,
+}
+
+/// Connections with something to be done.
+#[derive(Default)]
+pub(crate) struct Agenda {
+    /// With output to be sent.
+    pub(crate) flush: Vec<ConnectionKey>,
+    /// Whose held-back commands may run now.
+    pub(crate) resume: Vec<ConnectionKey>,
+    /// To be closed.
+    pub(crate) close: Vec<ConnectionKey>,
+    /// New, to be armed for receiving.
+    pub(crate) arm: Vec<ConnectionKey>,
+}
+
+/// What a core is made of.
+pub(crate) struct CoreParts {
+    pub(crate) shard: usize,
+    pub(crate) inbox: Inbox<Message>,
+    pub(crate) inboxes: Arc<Inboxes<Message>>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) registry: &'static Registry,
+    pub(crate) clock: Clock,
+}
+
+impl Core {
+    /// A tick begins.
+    pub(crate) fn begin_tick(&mut self) {
+        self.time.advance();
+        self.shard.keyspace.tick(self.time.unix_ms());
+    }
+
+    /// A core with nothing in it.
+    pub(crate) fn new(parts: CoreParts) -> Self {
+        let CoreParts { shard, inbox, inboxes, shared, registry, clock } = parts;
+        let settings = Settings::of(&shared.config());
+        let place = ShardPlace { index: shard, count: inboxes.len() };
+        let hasher = table::Hasher::new(shared.hash_seed);
+        let databases = settings.limits.databases as usize;
+        let mut keyspace = Keyspace::new(databases, hasher, settings.keyspace);
+        keyspace.seed(shared.random());
+        let statistics = Statistics::new(registry.count(), &settings, Arc::clone(&shared));
+        Self {
+            shard: Shard::new(keyspace, place, settings.commands),
+            connections: Connections::default(),
+            mail: Mail::new(shard, inbox, inboxes),
+            registry,
+            settings,
+            time: Time::new(clock),
+            shared,
+            statistics,
+            release: Release::default(),
+            gatherings: Gatherings::default(),
+            parsed: Parsed::default(),
+            agenda: Agenda::default(),
+            open_run: None,
+            reply: Vec::new(),
+            pause: Pause::default(),
+            background: Background::default(),
+            ending: Ending::default(),
+            monitors: Vec::new(),
+            heap: Heap::of_this_thread(),
+        }
+    }
+
+    /// A connection was accepted here or handed over by the core thread that accepted it.
+    pub(crate) fn handle_accepted(&mut self, stream: Option<Stream>, peer: Peer) -> ConnectionKey {
+        let id = self.shared.next_client_id();
+        let open = !self.settings.password_required();
+        let session = Session::new(id, peer, open, self.time.unix_ms());
+        let key = self.connections.insert(Connection::new(stream, session));
+        self.statistics.counters.clients.received += 1;
+        self.agenda.arm.push(key);
+        key
+    }
+
+    /// Bytes came on a connection.
+    pub(crate) fn handle_received(&mut self, token: u32, bytes: &[u8]) {
+        let now_ms = self.time.unix_ms();
+        let Some(connection) = self.connections.at(token) else { return };
+        let modes = connection.session.modes;
+        if modes.close_now || modes.close_after_reply || self.ending != Ending::No {
+            return;
+        }
+        connection.session.activity.last_ms = now_ms;
+        connection.session.activity.bytes_in += bytes.len() as u64;
+        self.statistics.counters.traffic.input_bytes += bytes.len() as u64;
+        self.statistics.counters.traffic.reads += 1;
+        let key = ConnectionKey { token, generation: connection.generation };
+        if connection.input.pending.is_empty() {
+            let consumed = self.consume(key, bytes);
+            self.keep_input(key, &bytes[consumed..]);
+        } else {
+            connection.input.pending.reserve(bytes.len().max(connection.input.parser.needed()));
+            connection.input.pending.extend_from_slice(bytes);
+            if connection.input.held == Held::No {
+                self.consume_pending(key);
+            }
+            self.keep_input(key, &[]);
+        }
+    }
+
+    /// Nothing more comes on a connection: it goes once all that came is done and answered.
+    pub(crate) fn end_input(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.find(key) else { return };
+        if connection.input.held == Held::No {
+            connection.session.modes.close_after_reply = true;
+            self.list_for_flush(key);
+        }
+    }
+
+    /// Runs what is whole in a connection's pending input.
+    pub(crate) fn consume_pending(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.find(key) else { return };
+        let input = &mut connection.input;
+        let mut pending = std::mem::take(&mut input.pending);
+        let mut consumed = std::mem::take(&mut input.consumed);
+        consumed += self.consume(key, &pending[consumed..]);
+        let Some(connection) = self.connections.find(key) else { return };
+        if consumed == pending.len() {
+            pending.clear();
+            pending.shrink_to(PENDING_KEPT_BYTES_MAX);
+            consumed = 0;
+        } else if consumed > pending.len() / 2 {
+            pending.drain(..consumed);
+            consumed = 0;
+        }
+        connection.input.consumed = consumed;
+        connection.input.pending = pending;
+    }
+
+    /// Keeps the beginning of a command for later, within `client-query-buffer-limit`.
+    fn keep_input(&mut self, key: ConnectionKey, rest: &[u8]) {
+        let limit = self.settings.limits.query_buffer_bytes_max;
+        let Some(connection) = self.connections.find(key) else { return };
+        if connection.session.modes.close_now {
+            return;
+        }
+        connection.input.pending.extend_from_slice(rest);
+        if connection.input.waiting_bytes() as u64 > limit {
+            tracing::warn!(
+                "Closing client that reached max query buffer length: {}",
+                crate::describe::client(&connection.session)
+            );
+            self.statistics.counters.clients.query_buffer_limit += 1;
+            self.close(key);
+        }
+    }
+
+    /// The peer closed, or the connection failed.
+    pub(crate) fn handle_ended(&mut self, token: u32) -> Option<Box<Connection>> {
+        let connection = self.connections.remove(token)?;
+        self.shared.connection_closed(self.mail.shard);
+        Some(connection)
+    }
+
+    /// Runs all that other core threads have handed over. To be called before a local command runs
+    /// whenever the inbox is not empty: what entered it took effect before that command.
+    pub(crate) fn drain_inbox(&mut self) {
+        while !self.mail.inbox.is_empty() {
+            let batch = self.mail.inbox.take();
+            if batch.len() > 1 {
+                self.prefetch_batch(&batch);
+            }
+            for envelope in batch {
+                self.handle_message(envelope);
+            }
+        }
+    }
+
+    /// Brings the keys of messages near the processor, and the messages themselves: their lines are
+    /// in another core's cache, and looking at all of them first lets the misses overlap.
+    fn prefetch_batch(&mut self, batch: &Batch<Message>) {
+        self.shard.prefetch_begin();
+        let runs = batch.iter().filter(|message| matches!(message.purpose, Purpose::Run));
+        for work in runs.map(|message| &message.work).take(PREFETCH_MESSAGES_MAX) {
+            for queued in &work.commands {
+                let arguments = work.arguments(queued);
+                if let Some(key) = arguments.get(1)
+                    && !queued.command.spec.keys.is_empty()
+                {
+                    self.shard.prefetch_bucket(work.client.db, key);
+                }
+            }
+        }
+        self.shard.prefetch_records();
+    }
+
+    fn handle_message(&mut self, mut envelope: Envelope<Message>) {
+        match std::mem::take(&mut envelope.purpose) {
+            Purpose::Run => self.run_work(envelope),
+            Purpose::Replies => self.handle_replies(envelope),
+            Purpose::Adopt(adopted) => {
+                self.mail.recycle(envelope);
+                self.adopt(adopted);
+            }
+            Purpose::Call(call) => {
+                self.mail.recycle(envelope);
+                call(self);
+            }
+            Purpose::PartWritten(id) => {
+                self.mail.recycle(envelope);
+                self.shard.log.handle_part_written(id);
+            }
+        }
+    }
+
+    /// Runs the commands of a message, and sends it back when the tick's log is written.
+    fn run_work(&mut self, mut envelope: Envelope<Message>) {
+        let work = &mut envelope.work;
+        let commands = std::mem::take(&mut work.commands);
+        let mut reply = std::mem::take(&mut work.reply);
+        // A transaction that only reads logs nothing, not even marks.
+        let logged = work.part.as_ref().filter(|_| commands.iter().any(|it| it.writes()));
+        if let Some(part) = logged {
+            self.shard.log.begin_part(part);
+        }
+        let limit = self.settings.limits.output_normal.hard_bytes;
+        for queued in &commands {
+            if limit != 0 && reply.len() as u64 >= limit {
+                work.overflown = true;
+                break;
+            }
+            let request = crate::shard::ShardRequest {
+                command: queued.command,
+                number: queued.number,
+                arguments: work.arguments(queued),
+                client: work.client,
+            };
+            // A part of a transaction is never refused: its home has asked.
+            if let Err(error) = self.make_room_for(queued.command)
+                && work.part.is_none()
+            {
+                self.statistics.count_rejected(Some(queued.number), &error);
+                Writer::new(&mut reply, work.client.protocol).error(&error);
+                continue;
+            }
+            let took_ns = self.shard.run(&request, &mut self.statistics, &self.time, &mut reply);
+            if self.statistics.is_notable(took_ns) {
+                let arguments = request.arguments;
+                let origin = work.origin;
+                let (home, connection) = (usize::from(origin.home), origin.connection);
+                let spec = &queued.command.spec;
+                self.note_long(Ran { home, connection, spec, arguments, took_ns });
+            }
+        }
+        if let Some(part) = logged {
+            self.shard.log.end_part(part);
+        }
+        work.commands = commands;
+        work.reply = reply;
+        envelope.purpose = Purpose::Replies;
+        self.release.hold_message(envelope);
+    }
+
+    /// The replies of a message of ours came back.
+    pub(crate) fn handle_replies(&mut self, envelope: Envelope<Message>) {
+        self.mail.under_way -= 1;
+        let origin = envelope.work.origin;
+        let Some(connection) = self.connections.find(origin.connection) else {
+            return self.mail.recycle(envelope);
+        };
+        if envelope.work.overflown {
+            self.mail.recycle(envelope);
+            return self.disconnect_slow(origin.connection);
+        }
+        let (pipeline, output) = (&mut connection.pipeline, &mut connection.output.bytes);
+        let mail = &mut self.mail;
+        pipeline.settle(origin.place, envelope, output, &mut |spent| mail.recycle(spent));
+        self.note_settled(origin.connection);
+    }
+
+    /// After something settled in a connection's pipeline: list it for what follows from that.
+    pub(crate) fn note_settled(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.find(key) else { return };
+        let resumes = match connection.input.held {
+            Held::PipelineFull => connection.pipeline.len() <= PIPELINE_PLACES_MAX / 2,
+            Held::Barrier => connection.pipeline.is_empty(),
+            Held::No | Held::Paused => false,
+        };
+        if resumes {
+            connection.input.held = Held::No;
+            self.agenda.resume.push(key);
+        }
+        self.list_for_flush(key);
+    }
+
+    /// Remembers that a connection has output, or is to be closed once it has none.
+    #[inline]
+    pub(crate) fn list_for_flush(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.find(key) else { return };
+        let ends = connection.session.modes.close_after_reply;
+        if !connection.output.listed && (ends || !connection.output.bytes.is_empty()) {
+            connection.output.listed = true;
+            self.agenda.flush.push(key);
+        }
+    }
+
+    /// Marks a connection to be closed at the end of the tick.
+    pub(crate) fn close(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.find(key) else { return };
+        if !connection.session.modes.close_now {
+            connection.session.modes.close_now = true;
+            self.agenda.close.push(key);
+        }
+    }
+
+    /// Runs commands of connections that were held back.
+    pub(crate) fn resume_held(&mut self) {
+        while let Some(key) = self.agenda.resume.pop() {
+            if self.ending == Ending::No {
+                self.consume_pending(key);
+                let ended = |connection: &mut Connection| connection.output.receive_ended;
+                if self.connections.find(key).is_some_and(ended) {
+                    self.end_input(key);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn adopt(&mut self, adopted: Adopted) {
+        let stream = Stream::from_accepted(adopted.descriptor);
+        let path = if adopted.unix { self.settings.unix_path() } else { String::new() };
+        let peer = stream.peer(&path);
+        crate::admission::welcome(self, stream, peer);
+    }
+}
+
+/// Places of a connection's pipeline: with more under way, its further commands wait. Enough for a
+/// pipeline of 512 commands on two shards; what the replies of so many can take is what bounds it.
+pub(crate) const PIPELINE_PLACES_MAX: usize = 256;
+
+/// Messages whose keys are brought near together: two rounds of a pipeline's commands.
+const PREFETCH_MESSAGES_MAX: usize = 64;
+
+/// Capacity that an emptied input buffer may keep.
+const PENDING_KEPT_BYTES_MAX: usize = 16 * 1024;

@@ -1,0 +1,244 @@
+//! Where a command runs: the way of a request from admission to a shard.
+//!
+//! - One shard, and it is this one: a function call.
+//! - One shard, another one: the command joins the *open run*, the message that collects
+//!   consecutive commands of this connection for that shard. The run is sent before anything else
+//!   of this connection happens, so the order of effects is the order of the commands.
+//! - Several shards: a transaction (`transaction.rs`).
+//!
+//! Before a local command runs the inbox is looked into: whoever entered it took effect earlier.
+
+use commands::{Across, ShardCommand};
+use net::Envelope;
+use resp::{Arguments, CommandError, Writer};
+use spec::{FindKeys, shard_of_slot, slot_of};
+
+use crate::connections::ConnectionKey;
+use crate::core::Core;
+use crate::message::{Client, Message, Origin, Purpose};
+use crate::registry::{Action, Entry};
+use crate::shard::ShardRequest;
+use crate::watch::Ran;
+
+/// Most commands that travel as one message.
+const RUN_COMMANDS_MAX: usize = 64;
+
+/// A shard command on its way.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) key: ConnectionKey,
+    pub(crate) command: &'static ShardCommand,
+    pub(crate) number: u16,
+    pub(crate) arguments: Arguments<'a>,
+    pub(crate) client: Client,
+    /// Whether the reply is not sent (CLIENT REPLY).
+    pub(crate) silent: bool,
+}
+
+/// The message that collects consecutive commands for one shard.
+pub(crate) struct OpenRun {
+    pub(crate) shard: usize,
+    pub(crate) silent: bool,
+    pub(crate) envelope: Envelope<Message>,
+}
+
+/// Where the keys of a command live.
+enum Place {
+    One(usize),
+    Several,
+}
+
+impl Core {
+    /// Runs one command of a connection. False: it cannot run now, and is to be offered again.
+    pub(crate) fn run_command(
+        &mut self,
+        key: ConnectionKey,
+        entry: Option<&'static Entry>,
+        arguments: Arguments<'_>,
+    ) -> bool {
+        match crate::admission::admit(self, key, entry, arguments) {
+            Ok(entry) => match entry.action {
+                Action::Shard(command) => {
+                    self.run_shard_command(key, entry, command, arguments);
+                    if self.shared.has_monitors() {
+                        let words: Vec<&[u8]> = arguments.iter().collect();
+                        self.show_to_monitors(key, entry.spec, &words);
+                    }
+                }
+                Action::Session(command) => {
+                    self.send_open_run();
+                    crate::commands::run(self, key, entry, command, arguments);
+                }
+                Action::Container => {}
+            },
+            Err(crate::admission::Refusal::Error(error)) => {
+                self.send_open_run();
+                self.reply_error(key, entry.map(|entry| entry.number), &error);
+            }
+            Err(crate::admission::Refusal::Later) => return false,
+            Err(crate::admission::Refusal::Close) => {
+                self.close(key);
+                return false;
+            }
+        }
+        true
+    }
+
+    fn run_shard_command(
+        &mut self,
+        key: ConnectionKey,
+        entry: &'static Entry,
+        command: &'static ShardCommand,
+        arguments: Arguments<'_>,
+    ) {
+        let Some(connection) = self.connections.find(key) else { return };
+        let session = &mut connection.session;
+        session.activity.last_command = entry.number + 1;
+        session.activity.commands += 1;
+        let silent = session.replies.is_silent();
+        if silent {
+            session.replies = session.replies.after_command();
+        }
+        let client = session.client;
+        let number = entry.number;
+        let request = Request { key, command, number, arguments, client, silent };
+        match self.place(&request) {
+            Ok(Place::One(shard)) if shard == self.mail.shard => self.run_local(&request),
+            Ok(Place::One(shard)) => self.run_remote(shard, &request),
+            Ok(Place::Several) => {
+                self.send_open_run();
+                self.begin_transaction(&request);
+            }
+            Err(error) => {
+                self.send_open_run();
+                self.reply_error(key, Some(number), &error);
+            }
+        }
+    }
+
+    /// Where a command has to run.
+    fn place(&self, request: &Request<'_>) -> Result<Place, CommandError> {
+        let shards = self.mail.shards();
+        if shards == 1 {
+            return Ok(Place::One(self.mail.shard));
+        }
+        let arguments = request.arguments;
+        match request.command.across {
+            Across::OneShard => self.place_of_keys(request.command, arguments),
+            Across::Split { .. } => self.place_of_keys(request.command, arguments),
+            Across::Everywhere { .. } => Ok(Place::Several),
+            Across::Cursor => {
+                let cursor = arguments.get(1).and_then(resp::number::parse_u64);
+                let shard = cursor.map_or(0, commands::cursor_shard);
+                Ok(Place::One(if shard < shards { shard } else { self.mail.shard }))
+            }
+        }
+    }
+
+    fn place_of_keys(
+        &self,
+        command: &'static ShardCommand,
+        arguments: Arguments<'_>,
+    ) -> Result<Place, CommandError> {
+        let shards = self.mail.shards();
+        let shard_of = |at: usize| shard_of_slot(slot_of(&arguments[at]), shards);
+        // The common case: one spec that names exactly one key, at a fixed place.
+        if let [only] = command.spec.keys
+            && let spec::BeginSearch::Index(at) = only.begin
+            && let FindKeys::Range { last: 0, .. } = only.find
+        {
+            return Ok(Place::One(shard_of(usize::from(at))));
+        }
+        let mut found: Option<usize> = None;
+        let mut several = false;
+        let argument = |at: usize| &arguments[at];
+        let visited = command.spec.each_key(arguments.len(), &argument, &mut |at, _| {
+            let shard = shard_of(at);
+            several |= found.is_some_and(|other| other != shard);
+            found = Some(shard);
+        });
+        // Arguments that contradict the key specs are refused by the command itself, anywhere.
+        match (visited, several) {
+            (Err(_), _) => Ok(Place::One(self.mail.shard)),
+            (Ok(()), true) => Ok(Place::Several),
+            (Ok(()), false) => Ok(Place::One(found.unwrap_or(self.mail.shard))),
+        }
+    }
+
+    fn run_local(&mut self, request: &Request<'_>) {
+        self.send_open_run();
+        if !self.mail.inbox.is_empty() {
+            self.drain_inbox();
+        }
+        if let Err(error) = self.make_room_for(request.command) {
+            return self.reply_error(request.key, Some(request.number), &error);
+        }
+        let Some(connection) = self.connections.find(request.key) else { return };
+        let out = connection.reply_buffer();
+        let before = out.len();
+        let request_here = ShardRequest {
+            command: request.command,
+            number: request.number,
+            arguments: request.arguments,
+            client: request.client,
+        };
+        let took_ns = self.shard.run(&request_here, &mut self.statistics, &self.time, out);
+        if request.silent {
+            out.truncate(before);
+        }
+        if self.statistics.is_notable(took_ns) {
+            let (home, connection) = (self.mail.shard, request.key);
+            let (spec, arguments) = (&request.command.spec, request.arguments);
+            self.note_long(Ran { home, connection, spec, arguments, took_ns });
+        }
+    }
+
+    fn run_remote(&mut self, shard: usize, request: &Request<'_>) {
+        if let Some(open) = &mut self.open_run
+            && open.shard == shard
+            && open.silent == request.silent
+            && open.envelope.work.commands.len() < RUN_COMMANDS_MAX
+        {
+            open.envelope.work.add(request.command, request.number, request.arguments);
+            return;
+        }
+        self.send_open_run();
+        let mut envelope = self.mail.envelope();
+        let Some(connection) = self.connections.find(request.key) else {
+            return self.mail.recycle(envelope);
+        };
+        let place = connection.pipeline.open(request.silent);
+        let home = self.mail.shard as u16;
+        envelope.purpose = Purpose::Run;
+        envelope.work.origin = Origin { home, connection: request.key, place };
+        envelope.work.client = request.client;
+        envelope.work.add(request.command, request.number, request.arguments);
+        self.open_run = Some(OpenRun { shard, silent: request.silent, envelope });
+    }
+
+    /// Sends the open run, if there is one: from now on it has taken effect.
+    #[inline]
+    pub(crate) fn send_open_run(&mut self) {
+        if let Some(open) = self.open_run.take() {
+            self.mail.under_way += 1;
+            self.mail.push(open.shard, open.envelope);
+        }
+    }
+
+    /// Answers a command with an error.
+    pub(crate) fn reply_error(
+        &mut self,
+        key: ConnectionKey,
+        number: Option<u16>,
+        error: &CommandError,
+    ) {
+        self.statistics.count_rejected(number, error);
+        let Some(connection) = self.connections.find(key) else { return };
+        let protocol = connection.session.client.protocol;
+        let silent = connection.session.replies.is_silent();
+        connection.session.replies = connection.session.replies.after_command();
+        if !silent {
+            Writer::new(connection.reply_buffer(), protocol).error(error);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! `maxmemory`: room is made before a command that may need memory runs.
+//!
+//! What counts is the whole server's memory: each core thread says what its records, its objects
+//! and its buffers take, and all add these up. A shard that finds the sum too high evicts its own
+//! keys, by the policy, until there is room or [`EVICT_NS_MAX`] has passed; what is left is done in
+//! the background, by all shards, so that memory falls also where nobody writes.
+//!
+//! Nothing is ever refused in the middle of a transaction over several shards: its home asks before
+//! the parts are sent.
+
+use commands::ShardCommand;
+use keyspace::{Eviction, EvictionPolicy};
+use resp::CommandError;
+use spec::Flags;
+
+use crate::core::Core;
+
+/// How long one command may be kept by evictions: half of the millisecond of DESIGN.md section 4.
+const EVICT_NS_MAX: u64 = 500_000;
+
+impl Core {
+    /// Makes room for a command that is about to run here.
+    ///
+    /// # Errors
+    /// There is none, and no key may go.
+    #[inline]
+    pub(crate) fn make_room_for(&mut self, command: &ShardCommand) -> Result<(), CommandError> {
+        if self.settings.limits.memory_bytes_max == 0 || !command.spec.flags.has(Flags::DENYOOM) {
+            return Ok(());
+        }
+        if self.make_room() { Ok(()) } else { Err(CommandError::OutOfMemory) }
+    }
+
+    /// Evicts keys of this shard while the server's memory is above `maxmemory`, for a bounded
+    /// time. False: it still is, and no key may go.
+    pub(crate) fn make_room(&mut self) -> bool {
+        let max = self.settings.limits.memory_bytes_max;
+        if max == 0 {
+            return true;
+        }
+        self.publish_memory();
+        if self.shared.memory_bytes() <= max {
+            return true;
+        }
+        let until_ns = self.time.now_ns() + EVICT_NS_MAX;
+        loop {
+            let shard = &mut self.shard;
+            let eviction = shard.keyspace.evict_one(&mut shard.effects);
+            shard.log.record_background(&shard.effects);
+            shard.effects.clear();
+            if eviction == Eviction::Nothing {
+                return self.others_may_evict();
+            }
+            shard.keyspace.doomed_mut().free_slice(1);
+            self.publish_memory();
+            if self.shared.memory_bytes() <= max || self.time.now_ns() >= until_ns {
+                return true;
+            }
+        }
+    }
+
+    /// Whether memory is above `maxmemory` and keys may go: then the background goes on evicting.
+    pub(crate) fn has_to_evict(&self) -> bool {
+        let max = self.settings.limits.memory_bytes_max;
+        max != 0
+            && self.settings.keyspace.eviction != EvictionPolicy::NoEviction
+            && self.shared.memory_bytes() > max
+            && self.shard.keys() > 0
+    }
+
+    /// Whether memory is above `maxmemory` and only the command itself can be refused.
+    pub(crate) fn is_out_of_memory(&self) -> bool {
+        let max = self.settings.limits.memory_bytes_max;
+        max != 0
+            && self.settings.keyspace.eviction == EvictionPolicy::NoEviction
+            && self.shared.memory_bytes() > max
+    }
+
+    /// This shard has nothing to evict: whether another one can have, and will in the background.
+    fn others_may_evict(&self) -> bool {
+        let policy = self.settings.keyspace.eviction;
+        self.mail.shards() > 1
+            && policy != EvictionPolicy::NoEviction
+            && !policy.is_volatile()
+            && self.shard.keys() == 0
+    }
+
+    /// Tells the others how much memory this shard and its connections use: the records' slabs, and
+    /// what this thread has from the allocator (objects, buffers, tables of connections). A thread
+    /// that frees what another allocated counts less than nothing; the sum is right.
+    pub(crate) fn publish_memory(&mut self) {
+        let records = self.shard.keyspace.bytes_mapped() as i64;
+        self.shared.publish_memory(self.mail.shard, records + self.heap.bytes());
+    }
+}

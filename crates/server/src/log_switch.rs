@@ -1,0 +1,380 @@
+//! `CONFIG SET appendonly yes`: the log turned on while the server runs.
+//!
+//! 1. [`prepare`] (before the configuration changes; what it cannot do refuses the change) creates
+//!    a generation of the log: an increment and a base for each shard, which no manifest lists yet.
+//! 2. `Core::apply_config` on shard 0 pushes the *cut*: markers that enter all inboxes as one step
+//!    ([`Core::push_log_cut`]). CONFIG SET is answered after that, so what a client writes from
+//!    then on lies behind the cut.
+//! 3. At its marker ([`Core::cut_log`]) each shard logs to its increment from now on, and begins a
+//!    walk over the keys of this moment. Slices of background work ([`Core::advance_base`]) move
+//!    the walk on and write the keys to the base, as they were at the cut: the table hands over a
+//!    record that is about to change before it changes.
+//! 4. A base that is complete is synced by a thread of its own, as that may take seconds; the last
+//!    one commits the generation. From then on a restart finds everything.
+//!
+//! ```text
+//!  shard 0   keys | cut | base: a slice, a slice, a slice | synced |
+//!            increment:   SET  INCR ...                             } commit: manifest
+//!  shard 1   keys | cut | base: a slice, a slice | synced |
+//! ```
+//!
+//! Until the commit what was logged cannot be recovered, as in Redis while it waits for its first
+//! rewrite. If a shard fails, the generation is abandoned ([`LogSwitch::fail`]), every shard turns
+//! its log off at its next period, and the configuration says `appendonly no` again.
+//!
+//! Turning the log off is `Core::end_log`, and [`Core::cancel_base`] for a generation that is being
+//! written.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, Write};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use config::Config;
+use datatypes::string::StringBytes;
+use durability::{
+    BaseWriter, FileStorage, FsyncPolicy, LogDirectory, LogNames, NewGeneration, OpenMode, Segment,
+    Storage, StorageError, TornTail,
+};
+use keyspace::Keyspace;
+use table::WalkId;
+
+use crate::core::Core;
+use crate::message::Purpose;
+use crate::settings;
+use crate::shared::Shared;
+
+/// What CONFIG SET is answered when the log cannot be turned on (config.c).
+const REFUSED: &str = "Unable to turn on AOF. Check server logs.";
+
+/// Records handed over between two looks at the clock: some 20 us.
+const WALK_RECORDS: usize = 64;
+
+/// A base's buffer is written to the file when it has this much: a write of some 50 us.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// The log being turned on, shared by all core threads.
+#[derive(Default)]
+pub(crate) struct LogSwitch {
+    under_way: Mutex<Option<Switch>>,
+    /// The generation that failed last; 0: none.
+    failed: AtomicU64,
+}
+
+struct Switch {
+    storage: FileStorage,
+    directory: LogDirectory,
+    new: NewGeneration,
+    /// Whether the cut was pushed.
+    cut: bool,
+    /// Bases that are synced.
+    done: usize,
+}
+
+/// What one shard contributes.
+pub(crate) struct ShardSwitch {
+    generation: u64,
+    /// `None` once it is complete.
+    base: Option<Base>,
+}
+
+/// A shard's base on its way to its file.
+struct Base {
+    /// Shared with the walks' sinks; borrowed by either only for the length of a call.
+    writer: Rc<RefCell<BaseWriter>>,
+    file: File,
+    /// Databases whose walks are not complete.
+    walks: Vec<(usize, WalkId)>,
+}
+
+/// Creates the files of a new generation, as `next` names them. `Err`: what CONFIG SET answers.
+pub(crate) fn prepare(shared: &Shared, next: &Config) -> Result<(), String> {
+    let mut place = shared.log_switch.lock();
+    if place.is_some() {
+        tracing::warn!("CONFIG SET appendonly yes: the log is being turned on or off already");
+        return Err(REFUSED.to_owned());
+    }
+    let switch = Switch::begin(next, shared.shards() as u16).map_err(|error| {
+        tracing::error!("The append-only log cannot be turned on: {error}");
+        REFUSED.to_owned()
+    })?;
+    *place = Some(switch);
+    Ok(())
+}
+
+impl Switch {
+    fn begin(config: &Config, shards: u16) -> Result<Self, String> {
+        let log = settings::log(config);
+        let storage = FileStorage::new(log.directory);
+        let names = LogNames::new(&log.append_directory, &log.append_file)
+            .ok_or_else(|| format!("'{}' cannot name its files", log.append_file))?;
+        let mut directory =
+            LogDirectory::open(&storage, names).map_err(|error| error.to_string())?;
+        if directory.is_empty() {
+            // An empty generation with a manifest: if the server is killed before the commit, the
+            // next start finds that, and not files that nobody vouches for.
+            directory
+                .plan(Vec::new(), shards, TornTail::Refuse)
+                .map_err(|error| error.to_string())
+                .and_then(|plan| {
+                    let tails = directory.resume(&storage, &plan, shards);
+                    tails.map_err(|error| error.to_string())
+                })?;
+        }
+        let new =
+            directory.begin_generation(&storage, shards).map_err(|error| error.to_string())?;
+        Ok(Self { storage, directory, new, cut: false, done: 0 })
+    }
+
+    fn abandon(&self) {
+        if let Err(error) = self.directory.abandon_generation(&self.storage, &self.new) {
+            tracing::warn!("Files of an abandoned log could not be removed: {error}");
+        }
+    }
+}
+
+impl LogSwitch {
+    fn lock(&self) -> MutexGuard<'_, Option<Switch>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The generation whose cut is to be pushed now, once.
+    fn take_cut(&self) -> Option<u64> {
+        let mut place = self.lock();
+        let switch = place.as_mut().filter(|switch| !switch.cut)?;
+        switch.cut = true;
+        Some(switch.new.number)
+    }
+
+    /// Takes the switch out, if it is of `generation`.
+    fn take(&self, generation: u64) -> Option<Switch> {
+        let mut place = self.lock();
+        place.take_if(|switch| switch.new.number == generation)
+    }
+
+    /// A shard could not do its part: the generation is given up.
+    fn fail(&self, generation: u64, reason: &str) {
+        if let Some(switch) = self.take(generation) {
+            tracing::error!("The append-only log was not turned on: {reason}");
+            self.failed.store(generation, Ordering::Release);
+            switch.abandon();
+        }
+    }
+
+    /// A shard's base is complete and synced; the last one commits the generation.
+    fn finish(&self, generation: u64, shards: usize) {
+        let mut place = self.lock();
+        let Some(switch) = place.as_mut().filter(|it| it.new.number == generation) else { return };
+        switch.done += 1;
+        if switch.done < shards {
+            return;
+        }
+        let committed = switch.directory.commit_generation(&switch.storage, &switch.new);
+        drop(place);
+        match committed {
+            Ok(()) => {
+                tracing::info!("The append-only log is on: generation {generation} is complete");
+                drop(self.take(generation));
+            }
+            // The manifest may list it already: no file is removed.
+            Err(error) => {
+                tracing::error!("The append-only log was not turned on: {error}");
+                drop(self.take(generation));
+                self.failed.store(generation, Ordering::Release);
+            }
+        }
+    }
+}
+
+impl Core {
+    /// Pushes the cut, if a generation was prepared: shard 0, when it takes the configuration over.
+    pub(crate) fn push_log_cut(&mut self) {
+        let Some(generation) = self.shared.log_switch.take_cut() else { return };
+        for shard in 0..self.mail.shards() {
+            let mut envelope = self.mail.envelope();
+            envelope.purpose = Purpose::Call(Box::new(move |core| core.cut_log(generation)));
+            self.mail.add_marker(shard, envelope);
+        }
+        self.mail.push_markers();
+    }
+
+    /// The cut has come to this shard.
+    fn cut_log(&mut self, generation: u64) {
+        let (enabled, policy) = {
+            let config = self.shared.config();
+            (config.log.enabled, settings::fsync_policy(&config))
+        };
+        // It may have been turned off again meanwhile.
+        if !enabled || self.shard.log.is_on() {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        let result = {
+            let place = shared.log_switch.lock();
+            let switch = place.as_ref().filter(|switch| switch.new.number == generation);
+            let Some(switch) = switch else { return };
+            self.begin_base(switch, policy).map_err(|error| error.to_string())
+        };
+        if let Err(reason) = result {
+            shared.log_switch.fail(generation, &reason);
+        }
+    }
+
+    /// Logs to the increment from now on, and begins the walks.
+    fn begin_base(&mut self, switch: &Switch, policy: FsyncPolicy) -> Result<(), StorageError> {
+        let (shard, generation) = (self.mail.shard, switch.new.number);
+        let tail = &switch.new.tails[shard];
+        let increment = switch.storage.open(&tail.path, OpenMode::Append)?.into_file();
+        let file = switch.storage.open(&switch.new.bases[shard], OpenMode::CreateNew)?.into_file();
+        let writer = BaseWriter::new(generation, shard as u16, self.mail.shards() as u16);
+        let writer = Rc::new(RefCell::new(writer));
+        let walks = begin_walks(&mut self.shard.keyspace, &writer)
+            .map_err(|error| StorageError::new("walk", &tail.path, error))?;
+        let segment = Segment::resume(tail.position, policy, self.time.unix_ms() as u64);
+        self.shard.log.turn_on(shard as u16, increment, segment, tail.counter);
+        self.shard.switch =
+            Some(ShardSwitch { generation, base: Some(Base { writer, file, walks }) });
+        self.background.pending = true;
+        Ok(())
+    }
+
+    /// A slice of the base that is being written, until `until_ns`. True: there is more.
+    pub(crate) fn advance_base(&mut self, until_ns: u64) -> bool {
+        let Some(switch) = &mut self.shard.switch else { return false };
+        let Some(base) = &mut switch.base else { return false };
+        let time = &self.time;
+        let advanced = base.advance(&mut self.shard.keyspace, || time.now_ns() >= until_ns);
+        match advanced {
+            Ok(true) => return true,
+            Ok(false) => {
+                let (generation, base) = (switch.generation, switch.base.take());
+                self.sync_base(generation, base);
+            }
+            Err(error) => {
+                let generation = switch.generation;
+                self.shared.log_switch.fail(generation, &error.to_string());
+            }
+        }
+        false
+    }
+
+    /// Makes a complete base durable, on a thread of its own.
+    fn sync_base(&self, generation: u64, base: Option<Base>) {
+        let Some(Base { file, .. }) = base else { return };
+        let (shared, shards) = (Arc::clone(&self.shared), self.mail.shards());
+        let sync = move || match file.sync_data() {
+            Ok(()) => shared.log_switch.finish(generation, shards),
+            Err(error) => shared.log_switch.fail(generation, &error.to_string()),
+        };
+        let spawned = std::thread::Builder::new().name("log-base".to_owned()).spawn(sync);
+        if let Err(error) = spawned {
+            self.shared.log_switch.fail(generation, &error.to_string());
+        }
+    }
+
+    /// Turns this shard's log off if the generation that it logs to has failed: once a period.
+    pub(crate) fn leave_failed_log(&mut self) {
+        let failed = self.shared.log_switch.failed.load(Ordering::Acquire);
+        if self.shard.switch.as_ref().is_some_and(|switch| switch.generation == failed) {
+            self.shared.config().log.enabled = false;
+            self.cancel_base();
+            self.shard.log.turn_off();
+            self.shared.publish_log_refusal(self.mail.shard, None);
+        }
+    }
+
+    /// The log is being turned off: what of a new generation is not complete is given up.
+    pub(crate) fn cancel_base(&mut self) {
+        let Some(switch) = self.shard.switch.take() else { return };
+        if let Some(base) = switch.base {
+            end_walks(&mut self.shard.keyspace, &base.walks);
+        }
+        if let Some(switch) = self.shared.log_switch.take(switch.generation) {
+            switch.abandon();
+        }
+    }
+}
+
+impl ShardSwitch {
+    /// Completes the walks at once: before whole databases are emptied or exchanged. This is the
+    /// one moment in which turning the log on takes as long as the shard has keys.
+    pub(crate) fn complete_walks(&mut self, keyspace: &mut Keyspace) {
+        if let Some(base) = &mut self.base
+            && let Err(error) = base.advance(keyspace, || false)
+        {
+            // The next slice meets the same error, and gives up.
+            tracing::debug!("Completing a base: {error}");
+        }
+    }
+}
+
+/// Begins a walk over each database that has keys.
+fn begin_walks(
+    keyspace: &mut Keyspace,
+    writer: &Rc<RefCell<BaseWriter>>,
+) -> io::Result<Vec<(usize, WalkId)>> {
+    let mut walks = Vec::new();
+    for db in 0..keyspace.database_count() {
+        let Some(database) = keyspace.database_mut(db) else { continue };
+        let writer = Rc::clone(writer);
+        let walk = database.table_mut().begin_walk(move |record| {
+            let value = StringBytes::of(record.payload());
+            let value = value.expect("every value of this version is a string");
+            let expiry = record.expiry().map(|at_ms| at_ms.max(1).unsigned_abs());
+            writer.borrow_mut().string(db as u32, record.key(), &value, expiry);
+        });
+        let Some(walk) = walk else {
+            end_walks(keyspace, &walks);
+            return Err(io::Error::other("an earlier walk is still being cleared: try again"));
+        };
+        walks.push((db, walk));
+    }
+    Ok(walks)
+}
+
+fn end_walks(keyspace: &mut Keyspace, walks: &[(usize, WalkId)]) {
+    for (db, walk) in walks {
+        if let Some(database) = keyspace.database_mut(*db) {
+            database.table_mut().end_walk(*walk);
+        }
+    }
+}
+
+impl Base {
+    /// Moves the walks on until they are complete or `is_over`, and writes what they gave. True:
+    /// there is more to do.
+    fn advance(
+        &mut self,
+        keyspace: &mut Keyspace,
+        mut is_over: impl FnMut() -> bool,
+    ) -> io::Result<bool> {
+        while let Some(&(db, walk)) = self.walks.last() {
+            let table = keyspace.database_mut(db).map(|database| database.table_mut());
+            let Some(table) = table.filter(|table| table.is_walking(walk)) else {
+                return Err(io::Error::other("a database went away under its walk"));
+            };
+            if !table.walk(walk, WALK_RECORDS) {
+                self.walks.pop();
+            }
+            if self.writer.borrow().buffered_bytes() >= BUFFER_BYTES {
+                self.write()?;
+            }
+            if is_over() {
+                return Ok(true);
+            }
+        }
+        self.write()?;
+        Ok(false)
+    }
+
+    /// Writes the buffer to the file.
+    fn write(&mut self) -> io::Result<()> {
+        let mut writer = self.writer.borrow_mut();
+        let bytes = writer.poll_write().len();
+        self.file.write_all(writer.poll_write())?;
+        writer.handle_written(bytes);
+        Ok(())
+    }
+}

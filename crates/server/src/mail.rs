@@ -1,0 +1,83 @@
+//! A core thread's post: its inbox, the inboxes of all, and the boxes that travel.
+
+use std::sync::Arc;
+
+use net::{Envelope, Inbox, Inboxes, Markers, Pool, Wake};
+
+use crate::message::{Message, Purpose};
+
+/// Spent boxes that a core thread keeps: as many as a busy pipeline of 64 connections uses at once.
+const KEPT_BOXES_MAX: usize = 2048;
+
+/// The post of one core thread.
+pub(crate) struct Mail {
+    /// This thread's shard.
+    pub(crate) shard: usize,
+    pub(crate) inbox: Inbox<Message>,
+    inboxes: Arc<Inboxes<Message>>,
+    pool: Pool<Message>,
+    markers: Markers<Message>,
+    /// Shards that sleep and were sent something in this tick.
+    wakes: Vec<usize>,
+    /// Messages to other shards whose replies are under way: while there are, sleeping is put off.
+    pub(crate) under_way: usize,
+}
+
+impl Mail {
+    pub(crate) fn new(shard: usize, inbox: Inbox<Message>, all: Arc<Inboxes<Message>>) -> Self {
+        let (pool, markers) = (Pool::new(KEPT_BOXES_MAX), Markers::new());
+        Self { shard, inbox, inboxes: all, pool, markers, wakes: Vec::new(), under_way: 0 }
+    }
+
+    /// How many shards there are.
+    #[inline]
+    pub(crate) fn shards(&self) -> usize {
+        self.inboxes.len()
+    }
+
+    /// An empty box.
+    pub(crate) fn envelope(&mut self) -> Envelope<Message> {
+        self.pool.reuse().unwrap_or_else(|| Envelope::new(Message::default()))
+    }
+
+    /// Takes a spent box back.
+    pub(crate) fn recycle(&mut self, mut envelope: Envelope<Message>) {
+        envelope.work.clear();
+        envelope.purpose = Purpose::Run;
+        self.pool.put(envelope);
+    }
+
+    /// Puts a message into the inbox of `shard`. It takes effect, logically, now.
+    pub(crate) fn push(&mut self, shard: usize, envelope: Envelope<Message>) {
+        if self.inboxes.push(shard, envelope) == Wake::Needed {
+            self.wakes.push(shard);
+        }
+    }
+
+    /// Adds one marker of the transaction that [`Mail::push_markers`] will enqueue.
+    pub(crate) fn add_marker(&mut self, shard: usize, envelope: Envelope<Message>) {
+        self.markers.add(shard, envelope);
+    }
+
+    /// Enqueues the markers added since the last call, as one step.
+    pub(crate) fn push_markers(&mut self) {
+        let wakes = &mut self.wakes;
+        self.inboxes.push_all(&mut self.markers, |shard| wakes.push(shard));
+    }
+
+    /// Runs `call` on the core thread of `shard`.
+    pub(crate) fn call(
+        &mut self,
+        shard: usize,
+        call: impl FnOnce(&mut crate::core::Core) + Send + 'static,
+    ) {
+        let mut envelope = self.envelope();
+        envelope.purpose = Purpose::Call(Box::new(call));
+        self.push(shard, envelope);
+    }
+
+    /// The shards to be woken: emptied by the caller.
+    pub(crate) fn wakes(&mut self) -> &mut Vec<usize> {
+        &mut self.wakes
+    }
+}

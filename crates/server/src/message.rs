@@ -1,0 +1,149 @@
+//! What travels through inboxes.
+//!
+//! A message is a box that goes from a connection's home to a shard and comes back as the reply:
+//! the same allocation, with the same buffers, recycled by its home. It carries a *run* of
+//! consecutive commands of one connection for one shard, so their replies are consecutive too.
+
+use std::ops::Range;
+
+use commands::ShardCommand;
+use resp::{Arguments, Protocol, Span};
+use spec::Flags;
+
+use crate::connections::ConnectionKey;
+use crate::core::Core;
+use crate::transaction::Part;
+
+/// A message, and what is to be done with it.
+#[derive(Default)]
+pub(crate) struct Message {
+    pub(crate) purpose: Purpose,
+    pub(crate) work: Work,
+}
+
+/// What the receiver of a message does with it.
+#[derive(Default)]
+pub(crate) enum Purpose {
+    /// Run the work, and send it back as [`Purpose::Replies`].
+    #[default]
+    Run,
+    /// The work was run: hand its replies to the connection.
+    Replies,
+    /// Serve this connection from now on: a descriptor that another core thread accepted.
+    Adopt(Adopted),
+    /// Run this on the receiving core thread.
+    Call(Box<dyn FnOnce(&mut Core) + Send>),
+    /// A part of a transaction over several shards was written to another participant's segment.
+    PartWritten(durability::TransactionId),
+}
+
+/// An accepted connection on its way to its home.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Adopted {
+    /// The accepted descriptor; whoever holds this owns it.
+    pub(crate) descriptor: i32,
+    /// Whether it came over the unix socket.
+    pub(crate) unix: bool,
+}
+
+/// A run of commands for one shard.
+#[derive(Default)]
+pub(crate) struct Work {
+    /// Where the replies go.
+    pub(crate) origin: Origin,
+    /// As whom the commands run.
+    pub(crate) client: Client,
+    /// The commands, in order.
+    pub(crate) commands: Vec<Queued>,
+    /// The commands' canonical bytes, one after another.
+    pub(crate) bytes: Vec<u8>,
+    /// The commands' arguments, relative to each command's first byte.
+    pub(crate) spans: Vec<Span>,
+    /// The replies, one after another.
+    pub(crate) reply: Vec<u8>,
+    /// Set when this is one part of a transaction over several shards.
+    pub(crate) part: Option<Box<Part>>,
+    /// The replies exceed what the client may leave unread: the commands after that were not run,
+    /// and the connection is to be closed.
+    pub(crate) overflown: bool,
+}
+
+/// The place in a connection's pipeline that waits for a message.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Origin {
+    /// The home's shard.
+    pub(crate) home: u16,
+    /// The connection.
+    pub(crate) connection: ConnectionKey,
+    /// The place in its pipeline.
+    pub(crate) place: u64,
+}
+
+/// What a shard needs to know of the client whose command it runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client {
+    /// The selected database.
+    pub(crate) db: u32,
+    /// How replies are written.
+    pub(crate) protocol: Protocol,
+    /// CLIENT NO-TOUCH: reads do not touch LRU and LFU.
+    pub(crate) no_touch: bool,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self { db: 0, protocol: Protocol::Resp2, no_touch: false }
+    }
+}
+
+/// One command of a run.
+#[derive(Clone)]
+pub(crate) struct Queued {
+    pub(crate) command: &'static ShardCommand,
+    /// Its number in the registry, for statistics.
+    pub(crate) number: u16,
+    /// Its bytes in [`Work::bytes`].
+    pub(crate) bytes: Range<usize>,
+    /// Its arguments in [`Work::spans`].
+    pub(crate) spans: Range<usize>,
+}
+
+impl Queued {
+    /// Whether it may change something, and so is logged.
+    pub(crate) fn writes(&self) -> bool {
+        self.command.spec.flags.has(Flags::WRITE)
+    }
+}
+
+impl Work {
+    /// Adds a command: a copy of its canonical bytes and its spans.
+    pub(crate) fn add(&mut self, command: &'static ShardCommand, number: u16, of: Arguments<'_>) {
+        let (bytes, spans) = (self.bytes.len(), self.spans.len());
+        self.bytes.extend_from_slice(of.bytes());
+        self.spans.extend_from_slice(of.spans());
+        let (bytes, spans) = (bytes..self.bytes.len(), spans..self.spans.len());
+        self.commands.push(Queued { command, number, bytes, spans });
+    }
+
+    /// The arguments of a queued command.
+    pub(crate) fn arguments(&self, queued: &Queued) -> Arguments<'_> {
+        Arguments::new(&self.bytes[queued.bytes.clone()], &self.spans[queued.spans.clone()])
+    }
+
+    /// Empties it for the next use. Buffers that grew beyond [`KEPT_BYTES_MAX`] are given back.
+    pub(crate) fn clear(&mut self) {
+        self.commands.clear();
+        self.spans.clear();
+        self.part = None;
+        self.overflown = false;
+        for buffer in [&mut self.bytes, &mut self.reply] {
+            buffer.clear();
+            if buffer.capacity() > KEPT_BYTES_MAX {
+                *buffer = Vec::new();
+            }
+        }
+    }
+}
+
+/// Bytes of buffer that a recycled message may keep: most runs need a few hundred.
+const KEPT_BYTES_MAX: usize = 16 * 1024;

@@ -1,0 +1,258 @@
+//! What all core threads share: a few atomics and descriptors. No lock is taken on the way of a
+//! command.
+
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use config::Config;
+use telemetry::{LogControl, LogLevel};
+
+use crate::log_switch::LogSwitch;
+use crate::memory_gauge::MemoryGauge;
+
+/// Shared by all core threads.
+pub(crate) struct Shared {
+    cores: Vec<PerCore>,
+    /// How far the server is between its start and its end.
+    pub(crate) life: Life,
+    /// Numbers of which each is given out once.
+    pub(crate) sequences: Sequences,
+    /// Connections in MONITOR.
+    pub(crate) monitors: AtomicUsize,
+    /// The configuration as last set: core threads have copies of their own, renewed by CONFIG SET.
+    config: Mutex<Config>,
+    /// From which every core thread derives the same hash function.
+    pub(crate) hash_seed: u64,
+    /// What is said once at start.
+    pub(crate) identity: Identity,
+    /// How much memory the process has.
+    pub(crate) memory_gauge: MemoryGauge,
+    /// Changes which lines are logged; empty where the process logs nothing (tests).
+    log_control: OnceLock<LogControl>,
+    /// The log being turned on at run time.
+    pub(crate) log_switch: LogSwitch,
+    /// Why a shard's log last refused writes.
+    log_refusal: Mutex<String>,
+    /// Names the history of the data to replicas: 40 hexadecimal digits.
+    replication_id: Mutex<String>,
+}
+
+/// How far the server is between its start and its end; nothing here goes back.
+#[derive(Debug, Default)]
+pub(crate) struct Life {
+    /// Whether all core threads have recovered, and clients are served.
+    pub(crate) ready: AtomicBool,
+    /// Whether the server is to end.
+    pub(crate) ending: AtomicBool,
+    /// Core threads that have nothing of their own under way any more.
+    pub(crate) drained: AtomicUsize,
+    /// What went wrong at the end, first of all.
+    failure: Mutex<Option<String>>,
+}
+
+/// Numbers of which each is given out once, whichever core thread asks.
+#[derive(Debug)]
+pub(crate) struct Sequences {
+    /// The last client id given out.
+    client_ids: AtomicU64,
+    /// The next slow log entry's id.
+    pub(crate) slow_log_ids: AtomicU64,
+    /// Feeds choices that need not be repeatable from one seed.
+    random: AtomicU64,
+}
+
+/// What is known of the server from its start on.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    /// 40 hexadecimal digits, new at each start.
+    pub(crate) run_id: String,
+    /// Unix microseconds of the start.
+    pub(crate) started_us: u64,
+    /// The configuration file's path, if there is one.
+    pub(crate) config_file: Option<String>,
+    /// The path of the executable.
+    pub(crate) executable: String,
+}
+
+impl Identity {
+    /// The identity of a server that starts now.
+    pub(crate) fn new(config_file: Option<String>, started_us: u64) -> Self {
+        let executable = std::env::current_exe()
+            .map_or_else(|_| String::new(), |path| path.display().to_string());
+        Self { run_id: crate::seed::run_id(), started_us, config_file, executable }
+    }
+}
+
+/// What a core thread tells the others. Written by that core thread (connections: also by the one
+/// that accepts), read by all; on a line of its own.
+#[repr(align(128))]
+struct PerCore {
+    ring: AtomicI32,
+    connections: AtomicUsize,
+    memory_bytes: AtomicI64,
+    log_refuses: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn new(shards: usize, config: Config, identity: Identity, seed: u64) -> Self {
+        let cores = (0..shards).map(|_| PerCore::new()).collect();
+        Self {
+            cores,
+            life: Life::default(),
+            sequences: Sequences {
+                client_ids: AtomicU64::new(0),
+                slow_log_ids: AtomicU64::new(0),
+                random: AtomicU64::new(seed),
+            },
+            monitors: AtomicUsize::new(0),
+            config: Mutex::new(config),
+            hash_seed: seed,
+            identity,
+            memory_gauge: MemoryGauge::new(),
+            log_control: OnceLock::new(),
+            log_switch: LogSwitch::default(),
+            log_refusal: Mutex::new(String::new()),
+            replication_id: Mutex::new(crate::seed::run_id()),
+        }
+    }
+
+    /// How many shards there are.
+    pub(crate) fn shards(&self) -> usize {
+        self.cores.len()
+    }
+
+    /// The configuration, locked: CONFIG SET changes it, core threads copy from it.
+    pub(crate) fn config(&self) -> MutexGuard<'_, Config> {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers that a core thread could not finish its log.
+    pub(crate) fn record_end_failure(&self, failure: String) {
+        let mut place = self.life.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        place.get_or_insert(failure);
+    }
+
+    /// What went wrong at the end, if anything.
+    pub(crate) fn end_failure(&self) -> Option<String> {
+        self.life.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Hands over what changes the level of the process' log: the first one stays.
+    pub(crate) fn keep_log_control(&self, control: LogControl) {
+        self.log_control.get_or_init(|| control);
+    }
+
+    /// Changes which lines are logged.
+    pub(crate) fn set_log_level(&self, level: LogLevel) {
+        if let Some(control) = self.log_control.get() {
+            control.set_level(level);
+        }
+    }
+
+    /// Whether some connection is shown every command.
+    #[inline]
+    pub(crate) fn has_monitors(&self) -> bool {
+        self.monitors.load(Ordering::Relaxed) != 0
+    }
+
+    /// What names the history of the data to replicas.
+    pub(crate) fn replication_id(&self) -> String {
+        self.replication_id.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A new name for it (DEBUG CHANGE-REPL-ID): nobody can continue where he was.
+    pub(crate) fn change_replication_id(&self) {
+        let mut id = self.replication_id.lock().unwrap_or_else(PoisonError::into_inner);
+        *id = crate::seed::run_id();
+    }
+
+    /// A new client id: ascending, never used twice.
+    pub(crate) fn next_client_id(&self) -> u64 {
+        self.sequences.client_ids.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// 64 random bits (splitmix64 over a counter that all core threads advance).
+    pub(crate) fn random(&self) -> u64 {
+        let mut bits = self.sequences.random.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        bits ^ (bits >> 31)
+    }
+
+    /// Says under which descriptor a core thread's ring is woken.
+    pub(crate) fn publish_ring(&self, shard: usize, descriptor: RawFd) {
+        self.cores[shard].ring.store(descriptor, Ordering::Release);
+    }
+
+    /// The descriptor of a core thread's ring.
+    pub(crate) fn ring_descriptor(&self, shard: usize) -> RawFd {
+        self.cores[shard].ring.load(Ordering::Acquire)
+    }
+
+    /// Chooses the home of a new connection: the core thread with the fewest, and counts it there.
+    pub(crate) fn place_connection(&self) -> usize {
+        let counts = self.cores.iter().map(|core| core.connections.load(Ordering::Relaxed));
+        let fewest = counts.enumerate().min_by_key(|(_, count)| *count);
+        let shard = fewest.map_or(0, |(shard, _)| shard);
+        self.cores[shard].connections.fetch_add(1, Ordering::Relaxed);
+        shard
+    }
+
+    /// A connection of `shard` is gone.
+    pub(crate) fn connection_closed(&self, shard: usize) {
+        self.cores[shard].connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Connections of all core threads.
+    pub(crate) fn connections(&self) -> usize {
+        self.cores.iter().map(|core| core.connections.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Says how much memory a shard and its connections use.
+    pub(crate) fn publish_memory(&self, shard: usize, bytes: i64) {
+        self.cores[shard].memory_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Memory that the server uses: what it took to start, all shards and connections. What INFO
+    /// shows as `used_memory` and what `maxmemory` bounds.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let sum: i64 = self.cores.iter().map(|it| it.memory_bytes.load(Ordering::Relaxed)).sum();
+        let grown = sum.max(0).unsigned_abs() + datatypes::mapped_bytes() as u64;
+        self.memory_gauge.startup() + grown
+    }
+
+    /// Says whether a shard's log takes writes, or why not.
+    pub(crate) fn publish_log_refusal(&self, shard: usize, refusal: Option<&str>) {
+        let cell = &self.cores[shard].log_refuses;
+        if cell.load(Ordering::Relaxed) != refusal.is_some() {
+            if let Some(reason) = refusal {
+                let mut place = self.log_refusal.lock().unwrap_or_else(PoisonError::into_inner);
+                reason.clone_into(&mut place);
+            }
+            cell.store(refusal.is_some(), Ordering::Release);
+        }
+    }
+
+    /// Why the log of some shard last refused writes, in the system's words.
+    pub(crate) fn log_refusal(&self) -> String {
+        self.log_refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether some shard's log refuses writes: then transactions over several shards are refused
+    /// as a whole.
+    pub(crate) fn some_log_refuses(&self) -> bool {
+        self.cores.iter().any(|core| core.log_refuses.load(Ordering::Acquire))
+    }
+}
+
+impl PerCore {
+    fn new() -> Self {
+        Self {
+            ring: AtomicI32::new(-1),
+            connections: AtomicUsize::new(0),
+            memory_bytes: AtomicI64::new(0),
+            log_refuses: AtomicBool::new(false),
+        }
+    }
+}

@@ -1,0 +1,593 @@
+//! What a server finds again after an end of any kind: with the real binary and the real disk.
+//!
+//! Each test has a folder of its own. Ends are SIGTERM, SIGKILL under load, a cut or damaged segment,
+//! a disk that is full; the next life may have another number of shards.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::time::Duration;
+
+use support::{Client, Server, Value, encode_line, key_on, new_folder, run_to_end, wait_until};
+
+/// How long clients write before the server is killed.
+const LOAD: Duration = Duration::from_millis(300);
+
+/// A port of this test's own range.
+fn port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    24_000 + NEXT.fetch_add(1, Ordering::Relaxed) % 100
+}
+
+/// A server over `folder`.
+fn start(folder: PathBuf, options: &str) -> Server {
+    let port = port();
+    let mut server = Server::start_in(folder, &format!("{options} --port {port}"));
+    server.port = port;
+    server
+}
+
+/// Ends it by SIGKILL; what is left is its folder.
+fn kill(mut server: Server) -> PathBuf {
+    server.signal("KILL");
+    server.wait();
+    std::mem::take(&mut server.folder)
+}
+
+/// Ends it by SIGTERM.
+fn stop(mut server: Server) -> PathBuf {
+    server.signal("TERM");
+    let status = server.wait();
+    assert!(status.success(), "it ended with {status}:\n{}", server.log());
+    std::mem::take(&mut server.folder)
+}
+
+fn pipeline(client: &mut Client, lines: &[String]) -> Vec<Value> {
+    let mut bytes = Vec::new();
+    lines.iter().for_each(|line| encode_line(line, &mut bytes));
+    client.pipeline(&bytes, lines.len()).expect("all are answered")
+}
+
+/// The segments in the folder, ascending.
+fn segments(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder.join("appendonlydir")).expect("there is a log");
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|it| it == "aof"))
+        .collect();
+    paths.sort();
+    paths
+}
+
+fn log_bytes(folder: &Path) -> u64 {
+    segments(folder).iter().map(|path| fs::metadata(path).expect("a file").len()).sum()
+}
+
+/// Has Redis' own tool look at every segment; none where it is not installed.
+fn check_with_redis(folder: &Path) {
+    for path in segments(folder) {
+        match Command::new("redis-check-aof").arg(&path).output() {
+            Ok(output) => {
+                let text = String::from_utf8_lossy(&output.stdout).into_owned();
+                assert!(output.status.success(), "{}: {text}", path.display());
+            }
+            Err(error) => return eprintln!("skipped: redis-check-aof cannot be run: {error}"),
+        }
+    }
+}
+
+/// Everything that the server holds: by database and key the value and the expiry.
+fn contents(client: &mut Client) -> BTreeMap<(usize, String), (String, i64)> {
+    let mut all = BTreeMap::new();
+    for db in 0..3 {
+        client.ask(&format!("SELECT {db}"));
+        let keys = client.ask("KEYS *");
+        for key in keys.elements().iter().map(Value::text) {
+            let value = client.ask(&format!("GET {key}")).text();
+            let expiry = client.ask(&format!("PEXPIRETIME {key}")).number();
+            all.insert((db, key), (value, expiry));
+        }
+    }
+    client.ask("SELECT 0");
+    all
+}
+
+#[test]
+fn a_killed_server_has_what_it_acknowledged() {
+    for options in ["--shards 2", "--shards 3 --appendfsync always"] {
+        let server = start(new_folder(), options);
+        let address = server.address();
+        let writers: Vec<_> = (0..3)
+            .map(|writer| {
+                std::thread::spawn(move || {
+                    let mut client = Client::connect(address).expect("it listens");
+                    let mut acknowledged = 0;
+                    for round in 1.. {
+                        let lines = [
+                            format!("SET w{writer}:{} {round}", round % 50),
+                            format!("SET w{writer}:last {round}"),
+                            format!("INCR w{writer}:count"),
+                        ];
+                        let mut bytes = Vec::new();
+                        lines.iter().for_each(|line| encode_line(line, &mut bytes));
+                        if client.pipeline(&bytes, lines.len()).is_err() {
+                            break;
+                        }
+                        acknowledged = round;
+                    }
+                    acknowledged
+                })
+            })
+            .collect();
+        std::thread::sleep(LOAD);
+        let folder = kill(server);
+        let server = start(folder, options);
+        let mut client = server.client();
+        for (writer, thread) in writers.into_iter().enumerate() {
+            let acknowledged: i64 = thread.join().expect("the writer ends");
+            assert!(acknowledged > 10, "{acknowledged} rounds are too few");
+            for name in ["last", "count"] {
+                let found = client.ask(&format!("GET w{writer}:{name}")).text();
+                let found: i64 = found.parse().expect("a number");
+                // The round that was not acknowledged may be there, too.
+                assert!(
+                    (acknowledged..=acknowledged + 1).contains(&found),
+                    "{options}: {name} is {found}, acknowledged was {acknowledged}"
+                );
+            }
+        }
+        check_with_redis(&server.folder);
+    }
+}
+
+#[test]
+fn a_transaction_over_shards_is_whole_after_a_kill() {
+    let shards = 3;
+    let keys: Vec<String> = (0..shards).map(|shard| key_on(shard, shards, "k")).collect();
+    let mut folder = new_folder();
+    for life in 0..4 {
+        let server = start(folder, &format!("--shards {shards}"));
+        let address = server.address();
+        let writers: Vec<_> = (0..2)
+            .map(|writer| {
+                // Each writer has pairs of shards of its own, so the transactions overlap.
+                let (left, right) = (&keys[writer], &keys[writer + 1]);
+                let (left, right) = (format!("{left}:{{{left}}}:{writer}"), {
+                    format!("{right}:{{{right}}}:{writer}")
+                });
+                std::thread::spawn(move || {
+                    let mut client = Client::connect(address).expect("it listens");
+                    let mut acknowledged = 0;
+                    for round in 1.. {
+                        let value = life * 1_000_000 + round;
+                        let line = format!("MSET {left} {value} {right} {value}");
+                        if client.call(&line.split(' ').collect::<Vec<_>>()).is_err() {
+                            break;
+                        }
+                        acknowledged = value;
+                    }
+                    (left, right, acknowledged)
+                })
+            })
+            .collect();
+        std::thread::sleep(LOAD);
+        folder = kill(server);
+        let server = start(folder, &format!("--shards {shards}"));
+        let mut client = server.client();
+        for thread in writers {
+            let (left, right, acknowledged) = thread.join().expect("the writer ends");
+            let values = client.ask(&format!("MGET {left} {right}"));
+            let [left, right] = values.elements() else { panic!("two values") };
+            assert_eq!(left, right, "half a transaction");
+            let found: i64 = left.text().parse().expect("a number");
+            assert!((acknowledged..=acknowledged + 1).contains(&found), "{found}");
+        }
+        folder = kill(server);
+    }
+    check_with_redis(&folder);
+    fs::remove_dir_all(folder).expect("it is ours");
+}
+
+#[test]
+fn reads_log_nothing() {
+    let server = start(new_folder(), "--shards 2");
+    let mut client = server.client();
+    client.ask("MSET a 1 b 2 c 3 d 4");
+    let before = log_bytes(&server.folder);
+    for line in ["MGET a b c d", "DBSIZE", "KEYS *", "EXISTS a b c", "RANDOMKEY", "TOUCH a b"] {
+        client.ask(line);
+    }
+    assert_eq!(log_bytes(&server.folder), before);
+    client.ask("DEL a b c d");
+    assert!(log_bytes(&server.folder) > before);
+}
+
+#[test]
+fn the_number_of_shards_may_change() {
+    let mut server = start(new_folder(), "--shards 1");
+    let mut client = server.client();
+    // On one shard the keys of any command may be anywhere.
+    for line in [
+        "MSET one 1 two 2 three 3 four 4 five 5 six 6 seven 7",
+        "RENAME one renamed",
+        "COPY two copied",
+        "APPEND copied x",
+        "MSETNX nx1 a nx2 b nx3 c",
+        "BITOP OR mixed three four five",
+        "RENAME copied again",
+        "SET expiring soon PX 100000000",
+        "SELECT 1",
+        "MSET only 1 here 2",
+        "COPY only far DB 2",
+        "MOVE here 2",
+        "SWAPDB 1 2",
+        "SET late 1",
+    ] {
+        let reply = client.ask(line);
+        assert!(!matches!(reply, Value::Error(_)), "{line}: {reply:?}");
+    }
+    let mut expected = contents(&mut client);
+    assert!(expected.len() > 15, "{expected:?}");
+    for (life, shards) in [2, 3, 5, 2, 1, 1].into_iter().enumerate() {
+        let folder = if life % 2 == 0 { kill(server) } else { stop(server) };
+        server = start(folder, &format!("--shards {shards}"));
+        client = server.client();
+        let found = contents(&mut client);
+        assert_eq!(found, expected, "with {shards} shards");
+        assert_eq!(client.ask("DBSIZE").number() as usize, {
+            expected.keys().filter(|(db, _)| *db == 0).count()
+        });
+        let lines: Vec<String> = vec![
+            format!("MSET m{life} 1 n{life} 2 o{life} 3"),
+            format!("SET {{t}}{life} tagged"),
+            format!("RENAME {{t}}{life} {{t}}was{life}"),
+            "INCR renamed".to_owned(),
+            "SELECT 2".to_owned(),
+            "FLUSHDB".to_owned(),
+            format!("MSET x{life} 1 y{life} 2"),
+            "SWAPDB 1 2".to_owned(),
+            "SELECT 0".to_owned(),
+            "DEL two m0 n1".to_owned(),
+        ];
+        for (line, reply) in lines.iter().zip(pipeline(&mut client, &lines)) {
+            assert!(!matches!(reply, Value::Error(_)), "{line}: {reply:?}");
+        }
+        expected = contents(&mut client);
+        check_with_redis(&server.folder);
+    }
+}
+
+#[test]
+fn keys_expire_as_the_log_says() {
+    let server = start(new_folder(), "--shards 2");
+    let mut client = server.client();
+    client.ask("SET counter 5 PX 50");
+    client.ask("SET later x PX 400");
+    client.ask("SET stays 1 PX 100000000");
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(client.ask("INCR counter").number(), 1);
+    client.ask("APPEND later y");
+    let folder = kill(server);
+    std::thread::sleep(Duration::from_millis(400));
+    let server = start(folder, "--shards 2");
+    let mut client = server.client();
+    assert_eq!(client.ask("GET counter").text(), "1");
+    assert_eq!(client.ask("PTTL counter").number(), -1);
+    assert_eq!(client.ask("EXISTS later").number(), 0);
+    assert!(client.ask("PTTL stays").number() > 1_000_000);
+}
+
+#[test]
+fn a_torn_end_is_cut_or_refused() {
+    let server = start(new_folder(), "--shards 2");
+    let keys = [key_on(0, 2, "k"), key_on(1, 2, "k")];
+    let mut client = server.client();
+    for key in &keys {
+        client.ask(&format!("SET {key} kept"));
+    }
+    let torn = key_on(0, 2, "torn");
+    client.ask(&format!("SET {torn} lost"));
+    let folder = stop(server);
+    let path = segments(&folder)[0].clone();
+    let whole = fs::read(&path).expect("a segment");
+    fs::write(&path, &whole[..whole.len() - 3]).expect("it can be cut");
+    let arguments =
+        ["--dir", ".", "--port", "24099", "--shards", "2", "--aof-load-truncated", "no"];
+    let output = run_to_end(&arguments, &folder);
+    assert!(!output.status.success(), "a torn end is refused");
+    assert_eq!(fs::read(&path).expect("a segment").len(), whole.len() - 3, "nothing was cut");
+    let server = start(folder, "--shards 2");
+    let mut client = server.client();
+    assert!(server.log().contains("cutting"), "{}", server.log());
+    for key in &keys {
+        assert_eq!(client.ask(&format!("GET {key}")).text(), "kept");
+    }
+    assert_eq!(client.ask(&format!("EXISTS {torn}")).number(), 0);
+    check_with_redis(&server.folder);
+}
+
+#[test]
+fn a_damaged_segment_is_refused_and_left_alone() {
+    let server = start(new_folder(), "--shards 2");
+    let mut client = server.client();
+    let lines: Vec<String> = (0..200).map(|number| format!("SET key:{number} value")).collect();
+    pipeline(&mut client, &lines);
+    let folder = stop(server);
+    let path = segments(&folder)[1].clone();
+    let mut bytes = fs::read(&path).expect("a segment");
+    let middle = bytes.len() / 2;
+    let at = middle + bytes[middle..].iter().position(|byte| *byte == b'$').expect("an argument");
+    bytes[at] = b'!';
+    fs::write(&path, &bytes).expect("it can be written");
+    let arguments = ["--dir", ".", "--port", "24098", "--shards", "2"];
+    let output = run_to_end(&arguments, &folder);
+    assert_eq!(output.status.code(), Some(1));
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    let name = path.file_name().expect("a name").to_string_lossy();
+    assert!(text.contains(&*name) && text.contains("byte"), "which file, and where: {text}");
+    assert_eq!(fs::read(&path).expect("a segment"), bytes);
+    fs::remove_dir_all(folder).expect("it is ours");
+}
+
+#[test]
+fn a_second_server_on_the_directory_is_refused() {
+    for options in ["--shards 2", "--shards 2 --appendonly no"] {
+        let server = start(new_folder(), options);
+        server.client().ask("SET a 1");
+        let folder = server.folder.display().to_string();
+        let arguments = ["--dir", &folder, "--port", "24097", "--shards", "2"];
+        let output = run_to_end(&arguments, &server.folder);
+        assert_eq!(output.status.code(), Some(1));
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text);
+        assert!(text.contains("another server uses the data directory"), "{text}");
+        assert_eq!(server.client().ask("GET a").text(), "1");
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_refused() {
+    let folder = new_folder();
+    // Not even root makes files there.
+    let output = run_to_end(&["--dir", "/sys", "--port", "24096"], &folder);
+    assert_eq!(output.status.code(), Some(1));
+    let text = [output.stdout, output.stderr].concat();
+    assert!(String::from_utf8_lossy(&text).contains("cannot use the data directory /sys"));
+    fs::remove_dir_all(folder).expect("it is ours");
+}
+
+#[test]
+fn an_orderly_end_loses_nothing() {
+    for shards in [1, 2, 4] {
+        let server = start(new_folder(), &format!("--shards {shards}"));
+        let address = server.address();
+        let writer = std::thread::spawn(move || {
+            let mut client = Client::connect(address).expect("it listens");
+            let mut acknowledged = 0;
+            for round in 1.. {
+                let line = format!("MSET a {round} b {round} c {round} d {round}");
+                if client.call(&line.split(' ').collect::<Vec<_>>()).is_err() {
+                    break;
+                }
+                acknowledged = round;
+            }
+            acknowledged
+        });
+        std::thread::sleep(LOAD);
+        let folder = stop(server);
+        let acknowledged: i64 = writer.join().expect("the writer ends");
+        let server = start(folder, &format!("--shards {shards}"));
+        let values = server.client().ask("MGET a b c d");
+        for value in values.elements() {
+            let found: i64 = value.text().parse().expect("a number");
+            assert!((acknowledged..=acknowledged + 1).contains(&found), "{found}: {acknowledged}");
+        }
+        assert!(!server.log().contains("cutting"), "{}", server.log());
+    }
+}
+
+#[test]
+fn the_log_of_redis_is_taken_over() {
+    let folder = new_folder();
+    let log = folder.join("appendonlydir");
+    fs::create_dir(&log).expect("a folder");
+    let encode = |lines: &[&str]| {
+        let mut bytes = Vec::new();
+        lines.iter().for_each(|line| encode_line(line, &mut bytes));
+        bytes
+    };
+    let base = encode(&["SELECT 0", "SET a 1", "SET b 2", "SELECT 3", "SET c 3"]);
+    let mut increment = encode(&["SELECT 0", "MULTI", "INCR a", "DEL b", "EXEC"]);
+    increment.extend_from_slice(b"#TS:1700000000\r\n");
+    increment.extend(encode(&["SET d 4", "RENAME d e"]));
+    fs::write(log.join("appendonly.aof.1.base.aof"), base).expect("a file");
+    fs::write(log.join("appendonly.aof.1.incr.aof"), increment).expect("a file");
+    let manifest = "file appendonly.aof.1.base.aof seq 1 type b\n\
+                    file appendonly.aof.1.incr.aof seq 1 type i\n";
+    fs::write(log.join("appendonly.aof.manifest"), manifest).expect("a file");
+    let mut server = start(folder, "--shards 3");
+    for _ in 0..2 {
+        let mut client = server.client();
+        assert_eq!(client.ask("GET a").text(), "2");
+        assert_eq!(client.ask("GET e").text(), "4");
+        assert_eq!(client.ask("EXISTS a b d e").number(), 2);
+        client.ask("SELECT 3");
+        assert_eq!(client.ask("GET c").text(), "3");
+        let folder = kill(server);
+        server = start(folder, "--shards 3");
+    }
+}
+
+#[test]
+fn the_log_can_be_turned_on_and_off() {
+    let server = start(new_folder(), "--shards 2 --appendonly no");
+    let mut client = server.client();
+    let fill: Vec<String> = (0..100_000).map(|at| format!("SET fill:{at} {at}")).collect();
+    pipeline(&mut client, &fill);
+    let lines: Vec<String> = (0..500).map(|at| format!("SET k:{at} 7 PX 100000000")).collect();
+    pipeline(&mut client, &lines);
+    for line in ["SELECT 1", "MSET a 1 b 2 c 3 d 4", "SELECT 0", "SET x from"] {
+        client.ask(line);
+    }
+    let running = Arc::new(AtomicBool::new(true));
+    let writers: Vec<_> = (0..2)
+        .map(|writer| {
+            let (mut client, running) = (server.client(), Arc::clone(&running));
+            std::thread::spawn(move || {
+                for round in 0.. {
+                    if !running.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let at = round * 7 % 500;
+                    client.ask(&format!("INCR k:{at}"));
+                    client.ask(&format!("APPEND fill:{} {writer}", round % 1000));
+                    client.ask(&format!("MSET p{writer} {round} q{writer} {round} r{writer} 1"));
+                    client.ask(&format!("DEL k:{} fill:{}", (at + 250) % 500, 2000 + round));
+                }
+            })
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(client.ask("CONFIG SET appendonly yes"), Value::ok());
+    // While the bases are being written: what the walks would find too late.
+    for line in ["COPY x {x}far DB 2", "RENAME x {x}near", "SELECT 1", "FLUSHDB", "SET e 5"] {
+        let reply = client.ask(line);
+        assert!(!matches!(reply, Value::Error(_)), "{line}: {reply:?}");
+    }
+    client.ask("SWAPDB 1 2");
+    client.ask("SELECT 0");
+    wait_until("the log is on", || server.log().contains("is complete"));
+    std::thread::sleep(Duration::from_millis(50));
+    running.store(false, Ordering::Relaxed);
+    writers.into_iter().for_each(|writer| writer.join().expect("the writer ends"));
+    let digest = |client: &mut Client| {
+        let lines: Vec<String> = (0..2000)
+            .flat_map(|at| [format!("GET fill:{at}"), format!("GET k:{at}")])
+            .chain((0..500).map(|at| format!("PEXPIRETIME k:{at}")))
+            .chain((0..2).map(|at| format!("MGET p{at} q{at} r{at}")))
+            .chain(["DBSIZE", "GET {x}near", "SELECT 1", "GET {x}far", "DBSIZE"].map(String::from))
+            .chain(["SELECT 2", "GET e", "DBSIZE", "SELECT 0"].map(String::from))
+            .collect();
+        pipeline(client, &lines)
+    };
+    let expected = digest(&mut client);
+    check_with_redis(&server.folder);
+    let server = start(kill(server), "--shards 2");
+    let mut client = server.client();
+    assert!(digest(&mut client) == expected, "another state than before the kill");
+    assert_eq!(client.ask("CONFIG SET appendonly no"), Value::ok());
+    client.ask("SET unlogged 1");
+    let server = start(kill(server), "--shards 3");
+    let mut client = server.client();
+    assert_eq!(client.ask("EXISTS unlogged").number(), 0);
+    assert!(digest(&mut client) == expected, "another state with three shards");
+    // And on again, over a log that is there: what was before becomes history.
+    for (line, word) in [("no", "off"), ("yes", "on")] {
+        assert_eq!(client.ask(&format!("CONFIG SET appendonly {line}")), Value::ok(), "{word}");
+        client.ask(&format!("SET switched {word}"));
+    }
+    wait_until("the log is on", || server.log().contains("is complete"));
+    assert_eq!(segments(&server.folder).len(), 6, "a base and an increment for each shard");
+    client.ask("DEL switched");
+    let server = start(kill(server), "--shards 3");
+    assert!(digest(&mut server.client()) == expected, "another state after the third switch");
+}
+
+/// A server that may be forbidden to write: a write beyond its file size limit fails, as on a full
+/// disk, instead of killing it.
+struct Limited {
+    child: Child,
+    port: u16,
+    folder: PathBuf,
+}
+
+impl Limited {
+    fn start(folder: PathBuf) -> Self {
+        let port = port();
+        let child = Command::new("sh")
+            .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\" > log 2>&1"])
+            .arg(env!("CARGO_BIN_EXE_bobbin"))
+            .args(["--shards", "2", "--dir", ".", "--port", &port.to_string()])
+            .current_dir(&folder)
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("sh runs");
+        let limited = Self { child, port, folder };
+        wait_until("it is ready", || limited.log().contains("Ready to accept"));
+        limited
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    fn client(&self) -> Client {
+        Client::connect(("127.0.0.1", self.port)).expect("it listens")
+    }
+
+    /// Whether the limit could be set.
+    fn limit(&self, bytes: &str) -> bool {
+        let process = self.child.id().to_string();
+        let limit = format!("--fsize={bytes}:unlimited");
+        let status = Command::new("prlimit").args(["--pid", &process, &limit]).status();
+        status.is_ok_and(|status| status.success())
+    }
+}
+
+impl Drop for Limited {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_writes_and_nothing_else() {
+    let server = Limited::start(new_folder());
+    let keys = [key_on(0, 2, "k"), key_on(1, 2, "k")];
+    let mut clients: Vec<Client> = (0..4).map(|_| server.client()).collect();
+    for key in &keys {
+        assert_eq!(clients[0].ask(&format!("SET {key} before")), Value::ok());
+    }
+    if !server.limit("20000") {
+        return println!("skipped: prlimit cannot set a limit here");
+    }
+    // Of this one a part arrives, and is cut off again.
+    let mut bytes = Vec::new();
+    encode_line(&format!("SET {} {}", keys[0], "x".repeat(50_000)), &mut bytes);
+    let mut writer = server.client();
+    writer.send_raw(&bytes).expect("it is sent");
+    wait_until("the log fails", || server.log().contains("Writing the append-only segment failed"));
+    for client in &mut clients {
+        for key in &keys {
+            let error = client.ask(&format!("SET {key} refused"));
+            assert_eq!(error.error(), "MISCONF Errors writing to the AOF file: File too large");
+        }
+        assert_eq!(client.ask(&format!("GET {}", keys[1])).text(), "before");
+        assert_eq!(client.ask(&format!("STRLEN {}", keys[0])).number(), 50_000);
+        assert_eq!(client.ask("DBSIZE").number(), 2);
+        assert_eq!(client.ask(&format!("MGET {} {}", keys[0], keys[1])).elements().len(), 2);
+        let error = client.ask(&format!("MSET {} 1 {} 2", keys[0], keys[1]));
+        assert!(error.error().starts_with("MISCONF"));
+    }
+    assert!(server.limit("unlimited"));
+    assert_eq!(writer.receive().expect("it is answered"), Value::ok());
+    for client in &mut clients {
+        assert!(client.ask(&format!("APPEND {} y", keys[0])).number() > 50_000);
+        assert_eq!(client.ask(&format!("SET {} after", keys[1])), Value::ok());
+    }
+    let folder = server.folder.clone();
+    drop(server);
+    let server = start(folder, "--shards 2");
+    let mut client = server.client();
+    assert_eq!(client.ask(&format!("STRLEN {}", keys[0])).number(), 50_004);
+    assert_eq!(client.ask(&format!("GET {}", keys[1])).text(), "after");
+    check_with_redis(&server.folder);
+}
