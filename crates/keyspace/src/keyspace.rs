@@ -29,16 +29,6 @@ pub struct Keyspace {
     now_ms: i64,
 }
 
-/// How a database is emptied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FlushMode {
-    /// Small databases are freed before the reply. Large ones are freed in slices: a core thread
-    /// never stalls.
-    Sync,
-    /// All are freed in slices.
-    Async,
-}
-
 /// A flush that is to free before its reply frees this much: 16 units are 1024 records or 16 MiB,
 /// at most 1 ms.
 const FLUSH_SYNC_UNITS_MAX: usize = 16;
@@ -197,8 +187,8 @@ impl Keyspace {
         self.databases.iter().flatten().map(|it| it.table.bytes_mapped()).sum()
     }
 
-    /// Empties a database. Returns how many keys it had. O(1) beyond what is freed at once.
-    pub fn flush(&mut self, db: usize, mode: FlushMode, effects: &mut Effects) -> usize {
+    /// Empties a database. Returns how many keys it had. O(1): its memory is freed in slices.
+    pub fn flush(&mut self, db: usize, effects: &mut Effects) -> usize {
         let taken = self.databases.get_mut(db).and_then(Option::take);
         let Some(database) = taken else { return 0 };
         effects.database(DatabaseChange::Flushed(db));
@@ -208,8 +198,9 @@ impl Keyspace {
         keys
     }
 
-    /// Frees, before a flush that is to free replies, what was deleted: a small keyspace wholly, of a
-    /// large one a part. Called once for all databases that were emptied.
+    /// Frees what was deleted, before a flush that is to wait for that replies: a small keyspace
+    /// wholly, a part of a large one, so that the core thread does not stall. Called once for all
+    /// databases that were emptied.
     pub fn free_flushed(&mut self) {
         self.doomed.free_slice(FLUSH_SYNC_UNITS_MAX);
     }

@@ -49,7 +49,7 @@ pub use doomed::Doomed;
 pub use effects::{DatabaseChange, Effects, Event, KeyOf, LogMode, Wanted};
 pub use event::EventClass;
 pub use evict::Eviction;
-pub use keyspace::{FlushMode, Keyspace};
+pub use keyspace::Keyspace;
 pub use logged::LoggedCommands;
 pub use random::Random;
 pub use scan::SCAN_POSITION_BITS;

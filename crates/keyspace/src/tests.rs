@@ -6,8 +6,8 @@ use datatypes::Object;
 use table::{Expiry, Hasher, OwnedPayload, Payload, PayloadRef, Record};
 
 use crate::{
-    Effects, EventClass, Eviction, EvictionPolicy, ExpiryMode, FlushMode, Keyspace, Random,
-    Settings, Step, Wanted,
+    Effects, EventClass, Eviction, EvictionPolicy, ExpiryMode, Keyspace, Random, Settings, Step,
+    Wanted,
 };
 
 const START_MS: i64 = 1_600_000_000_000;
@@ -165,7 +165,7 @@ impl Pair {
         let db = step.db;
         match self.random.below(60) {
             0 => {
-                self.keyspace.flush(db, FlushMode::Async, step.effects);
+                self.keyspace.flush(db, step.effects);
                 self.model.databases[db].clear();
             }
             1 => {

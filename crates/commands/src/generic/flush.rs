@@ -4,7 +4,6 @@
 //! large, with SYNC as well as with ASYNC: a core thread never stalls. SYNC frees small databases
 //! before it replies.
 
-use keyspace::FlushMode;
 use resp::{Arguments, CommandError, Writer};
 use spec::{Argument, Arity, Categories, Flags, Group, Reply, Spec};
 
@@ -66,18 +65,21 @@ fn flush(
     databases: std::ops::Range<usize>,
     reply: &mut Writer<'_>,
 ) -> Result<Outcome, CommandError> {
-    let mode = match (arguments.get(1), arguments.len()) {
-        (None, _) if shard.keyspace.settings().lazy_free.user_flush => FlushMode::Async,
-        (None, _) => FlushMode::Sync,
-        (Some(word), 2) if word.eq_ignore_ascii_case(b"SYNC") => FlushMode::Sync,
-        (Some(word), 2) if word.eq_ignore_ascii_case(b"ASYNC") => FlushMode::Async,
+    let waits = match (arguments.get(1), arguments.len()) {
+        (None, _) if shard.keyspace.settings().lazy_free.user_flush => false,
+        (None, _) => true,
+        (Some(word), 2) if word.eq_ignore_ascii_case(b"SYNC") => true,
+        (Some(word), 2) if word.eq_ignore_ascii_case(b"ASYNC") => false,
         _ => return Err(CommandError::Syntax),
     };
     // logged even where there is nothing to delete: another shard, or a replica, may have something
     shard.effects.add_dirty(1);
     for db in databases {
-        let deleted = shard.keyspace.flush(db, mode, shard.effects);
+        let deleted = shard.keyspace.flush(db, shard.effects);
         shard.effects.add_dirty(deleted as u64);
+    }
+    if waits {
+        shard.keyspace.free_flushed();
     }
     reply.ok();
     Ok(Outcome::Done)

@@ -6,7 +6,6 @@
 //! written.
 
 use durability::{FileStorage, LogDirectory, LogNames, TornTail, scan};
-use keyspace::FlushMode;
 use resp::{Arguments, CommandError, Writer};
 use spec::{Argument, Arity, Reply};
 
@@ -112,7 +111,7 @@ fn replay(core: &mut Core) -> Result<(), String> {
 fn forget_keys(core: &mut Core) {
     let shard = &mut core.shard;
     for db in 0..shard.keyspace.database_count() {
-        shard.keyspace.flush(db, FlushMode::Async, &mut shard.effects);
+        shard.keyspace.flush(db, &mut shard.effects);
     }
     shard.effects.clear();
 }
