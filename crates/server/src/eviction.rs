@@ -43,11 +43,11 @@ impl Core {
             return true;
         }
         let until_ns = self.time.now_ns() + EVICT_NS_MAX;
+        let now_ms = self.time.unix_ms();
         loop {
             let shard = &mut self.shard;
             let eviction = shard.keyspace.evict_one(&mut shard.effects);
-            shard.log.record_background(&shard.effects);
-            shard.effects.clear();
+            shard.record_background(now_ms);
             if eviction == Eviction::Nothing {
                 return self.others_may_evict();
             }

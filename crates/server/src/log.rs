@@ -7,9 +7,10 @@ use std::io;
 use std::os::fd::AsRawFd;
 
 use durability::{
-    Failure, FsyncPolicy, Part as LogPart, Refusal, Segment, TransactionGate, TransactionId,
+    Failure, FsyncPolicy, Part as LogPart, Participants, Refusal, Segment, TransactionGate,
+    TransactionId,
 };
-use keyspace::{Effects, LogMode};
+use keyspace::{Effects, LogMode, LoggedCommands};
 use net::Ring;
 use resp::Arguments;
 
@@ -153,6 +154,44 @@ impl Log {
             let (start, end) = (self.part_start, open.segment.end_part());
             open.gate.begin(LogPart { id, start, end, participants });
         }
+    }
+
+    /// Several commands follow that are one unit.
+    pub(crate) fn begin_unit(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.segment.begin_unit();
+        }
+    }
+
+    /// The unit ends.
+    pub(crate) fn end_unit(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.segment.end_unit();
+        }
+    }
+
+    /// Logs this shard's part of a transaction over several, all at once.
+    pub(crate) fn record_part(
+        &mut self,
+        id: TransactionId,
+        participants: &Participants,
+        logged: &LoggedCommands,
+    ) {
+        let Some(open) = &mut self.open else { return };
+        self.wrote = true;
+        let start = open.segment.begin_part(id, participants);
+        let unit = logged.len() > 1;
+        if unit {
+            open.segment.begin_unit();
+        }
+        for (db, command) in logged.iter() {
+            open.segment.record(db as u32, command);
+        }
+        if unit {
+            open.segment.end_unit();
+        }
+        let end = open.segment.end_part();
+        open.gate.begin(LogPart { id, start, end, participants: *participants });
     }
 
     /// Another participant has written its part.

@@ -34,6 +34,20 @@ struct Place {
     after: Vec<u8>,
 }
 
+impl Place {
+    /// If all parts of its transaction have replied: the one reply is ready.
+    fn complete(&mut self, spent: &mut dyn FnMut(Envelope<Message>)) {
+        if let State::Gathering(gather) = &mut self.state
+            && gather.is_complete()
+        {
+            let mut reply = Vec::new();
+            gather.merge(&mut reply);
+            gather.take_envelopes().for_each(spent);
+            self.state = State::Ready(reply);
+        }
+    }
+}
+
 enum State {
     /// A message is under way.
     Waiting,
@@ -97,12 +111,7 @@ impl Pipeline {
         };
         if let State::Gathering(gather) = &mut found.state {
             gather.add(envelope);
-            if gather.is_complete() {
-                let mut reply = Vec::new();
-                gather.merge(&mut reply);
-                gather.take_envelopes().for_each(&mut *spent);
-                found.state = State::Ready(reply);
-            }
+            found.complete(spent);
         } else {
             found.state = State::Returned(envelope);
         }
@@ -120,6 +129,28 @@ impl Pipeline {
         let index = place.wrapping_sub(self.front) as usize;
         if let Some(found) = self.places.get_mut(index) {
             found.state = State::Ready(reply);
+            self.advance(output, spent);
+        }
+    }
+
+    /// The number of the place that is opened next.
+    pub(crate) fn next_place(&self) -> u64 {
+        self.front + self.places.len() as u64
+    }
+
+    /// The answer for a piece (its number) of the transaction at `place` is here.
+    pub(crate) fn settle_piece(
+        &mut self,
+        place: u64,
+        answer: (usize, Vec<u8>),
+        output: &mut Vec<u8>,
+        spent: &mut dyn FnMut(Envelope<Message>),
+    ) {
+        let index = place.wrapping_sub(self.front) as usize;
+        let Some(found) = self.places.get_mut(index) else { return };
+        if let State::Gathering(gather) = &mut found.state {
+            gather.add_answer(answer.0, answer.1);
+            found.complete(spent);
             self.advance(output, spent);
         }
     }
