@@ -6,9 +6,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 
-use durability::{
-    Failure, FsyncPolicy, Part as LogPart, Refusal, Segment, TransactionGate, TransactionId,
-};
+use durability::{FsyncPolicy, Part as LogPart, Refusal, Segment, TransactionGate, TransactionId};
 use keyspace::{Effects, LogMode};
 use net::Ring;
 use resp::Arguments;
@@ -81,11 +79,6 @@ impl Log {
     #[inline]
     pub(crate) fn refusal(&self) -> Option<&Refusal> {
         self.open.as_ref().and_then(|open| open.segment.refusal())
-    }
-
-    /// Whether what is not written yet never will be: an fsync failed.
-    pub(crate) fn is_poisoned(&self) -> bool {
-        self.refusal().is_some_and(|refusal| refusal.failure == Failure::Sync)
     }
 
     /// Whether a command was logged since the last call. What expires by itself does not count: no
@@ -166,6 +159,11 @@ impl Log {
     #[inline]
     pub(crate) fn appended(&self) -> u64 {
         self.open.as_ref().map_or(0, |open| open.segment.appended())
+    }
+
+    /// Up to which position this shard's own records are written (`appendfsync always`: on disk).
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.open.as_ref().map_or(u64::MAX, |open| open.segment.acknowledged())
     }
 
     /// Up to which position replies may leave.
