@@ -65,6 +65,8 @@ pub(crate) fn run(
     command: &'static SessionCommand,
     arguments: Arguments<'_>,
 ) {
+    // As before a command of a shard: what INFO says is true after it.
+    core.make_room();
     let Some(connection) = core.connections.find(key) else { return };
     connection.session.activity.last_command = entry.number + 1;
     connection.session.activity.commands += 1;
