@@ -13,7 +13,7 @@
 use commands::{Across, ShardCommand};
 use net::Envelope;
 use resp::{Arguments, CommandError, Writer};
-use spec::{FindKeys, shard_of_slot, slot_of};
+use spec::{FindKeys, Flags, shard_of_slot, slot_of};
 
 use crate::connections::ConnectionKey;
 use crate::core::Core;
@@ -184,6 +184,7 @@ impl Core {
             return self.reply_error(request.key, Some(request.number), &error);
         }
         let Some(connection) = self.connections.find(request.key) else { return };
+        connection.output.wrote |= request.command.spec.flags.has(Flags::WRITE);
         let out = connection.reply_buffer();
         let before = out.len();
         let request_here = ShardRequest {

@@ -7,8 +7,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 
 use durability::{
-    Failure, FsyncPolicy, Part as LogPart, Participants, Refusal, Segment, TransactionGate,
-    TransactionId,
+    FsyncPolicy, Part as LogPart, Participants, Refusal, Segment, TransactionGate, TransactionId,
 };
 use keyspace::{Effects, LogMode, LoggedCommands};
 use net::Ring;
@@ -82,11 +81,6 @@ impl Log {
     #[inline]
     pub(crate) fn refusal(&self) -> Option<&Refusal> {
         self.open.as_ref().and_then(|open| open.segment.refusal())
-    }
-
-    /// Whether what is not written yet never will be: an fsync failed.
-    pub(crate) fn is_poisoned(&self) -> bool {
-        self.refusal().is_some_and(|refusal| refusal.failure == Failure::Sync)
     }
 
     /// Whether a command was logged since the last call. What expires by itself does not count: no
@@ -205,6 +199,11 @@ impl Log {
     #[inline]
     pub(crate) fn appended(&self) -> u64 {
         self.open.as_ref().map_or(0, |open| open.segment.appended())
+    }
+
+    /// Up to which position this shard's own records are written (`appendfsync always`: on disk).
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.open.as_ref().map_or(u64::MAX, |open| open.segment.acknowledged())
     }
 
     /// Up to which position replies may leave.

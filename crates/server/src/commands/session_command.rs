@@ -69,6 +69,8 @@ pub(crate) fn run(
     command: &'static SessionCommand,
     arguments: Arguments<'_>,
 ) {
+    // As before a command of a shard: what INFO says is true after it.
+    core.make_room();
     let mut reply = std::mem::take(&mut core.reply);
     let call = Call { entry, command, arguments };
     let exec = perform(core, key, &call, &mut reply, &mut |core, question| {
