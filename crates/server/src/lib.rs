@@ -32,6 +32,7 @@ mod heap;
 mod info;
 mod input;
 mod log;
+mod log_file;
 mod log_switch;
 mod mail;
 mod memory_gauge;

@@ -2,18 +2,17 @@
 //!
 //! While the log is off (`appendonly no`) every position is 0 and nothing waits.
 
-use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::RawFd;
 
 use durability::{
     Failure, FsyncPolicy, Part as LogPart, Refusal, Segment, TransactionGate, TransactionId,
 };
 use keyspace::{Effects, LogMode};
-use net::Ring;
 use resp::Arguments;
 
 use crate::core::Core;
+use crate::log_file::LogFile;
 use crate::message::Purpose;
 use crate::transaction::Part;
 
@@ -32,9 +31,19 @@ pub(crate) struct Log {
     openings: u32,
 }
 
+/// An fsync that is due: whoever drives the core carries it out, and tells
+/// [`Log::handle_synced`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DueSync {
+    /// The file; `None` where it is not the system's.
+    pub(crate) descriptor: Option<RawFd>,
+    /// Comes back with the outcome.
+    pub(crate) token: u32,
+}
+
 struct Open {
     segment: Segment,
-    file: File,
+    file: Box<dyn LogFile>,
     gate: TransactionGate,
     /// The position that the fsync under way will reach.
     syncing_to: u64,
@@ -47,7 +56,13 @@ impl Log {
     }
 
     /// Goes on writing to `file`; `counter` is where transactions go on counting.
-    pub(crate) fn turn_on(&mut self, shard: u16, file: File, segment: Segment, counter: u64) {
+    pub(crate) fn turn_on(
+        &mut self,
+        shard: u16,
+        file: Box<dyn LogFile>,
+        segment: Segment,
+        counter: u64,
+    ) {
         let gate = TransactionGate::new(shard);
         self.counter = self.counter.max(counter);
         self.openings = self.openings.wrapping_add(1);
@@ -177,7 +192,7 @@ impl Log {
         }
     }
 
-    /// The ring finished the fsync.
+    /// The fsync that was due has ended: `result` is negative, an error's number, if it failed.
     pub(crate) fn handle_synced(&mut self, token: u32, result: i32) {
         let Some(open) = self.open.as_mut().filter(|_| token == self.openings) else { return };
         if result < 0 {
@@ -204,7 +219,7 @@ impl Log {
         if let Some(refusal) = open.segment.refusal() {
             return Err(io::Error::other(refusal.reason.clone()));
         }
-        open.file.sync_data()
+        open.file.sync()
     }
 }
 
@@ -212,13 +227,12 @@ impl Open {
     /// Writes the tick's batch. Failures are the segment's to remember.
     fn write(&mut self, now_ms: u64) {
         if let Some(length) = self.segment.poll_truncate() {
-            let result = self.file.set_len(length);
+            let result = self.file.set_length(length);
             self.segment.handle_truncated(&result);
         }
         let was_refusing = self.segment.refusal().is_some();
         while let Some(bytes) = self.segment.poll_write(now_ms) {
-            let written = write_some(&self.file, bytes);
-            match written {
+            match self.file.append(bytes) {
                 Ok(bytes) => self.segment.handle_written(bytes),
                 Err(error) => {
                     if !was_refusing {
@@ -237,31 +251,18 @@ impl Open {
     }
 }
 
-/// One write, at the end of the file (it was opened to append).
-fn write_some(file: &File, bytes: &[u8]) -> io::Result<usize> {
-    use std::io::Write;
-    let mut file = file;
-    loop {
-        match file.write(bytes) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
-}
-
 impl Core {
-    /// Writes what the tick logged, begins an fsync where one is due, and tells other participants
-    /// of transactions whose parts are written.
-    pub(crate) fn write_log(&mut self, ring: &mut Ring) {
+    /// Writes what the tick logged, tells other participants of transactions whose parts are
+    /// written, and says whether an fsync is due.
+    pub(crate) fn write_log(&mut self) -> Option<DueSync> {
         let now_ms = self.time.unix_ms() as u64;
-        let openings = self.shard.log.openings;
-        let Some(open) = &mut self.shard.log.open else { return };
+        let token = self.shard.log.openings;
+        let open = self.shard.log.open.as_mut()?;
         open.write(now_ms);
-        if let Some(position) = open.segment.poll_sync(now_ms) {
+        let due = open.segment.poll_sync(now_ms).map(|position| {
             open.syncing_to = position;
-            ring.sync_data(open.file.as_raw_fd(), openings);
-        }
+            DueSync { descriptor: open.file.descriptor(), token }
+        });
         let acknowledged = open.segment.acknowledged();
         // Also when nothing was written: what another shard has told may let this one tell more.
         while let Some(word) = open.gate.poll_written(acknowledged) {
@@ -273,5 +274,6 @@ impl Core {
         }
         let refusal = open.segment.refusal().map(|refusal| refusal.reason.as_str());
         self.shared.publish_log_refusal(self.mail.shard, refusal);
+        due
     }
 }
