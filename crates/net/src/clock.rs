@@ -18,6 +18,9 @@ pub struct Clock {
     simulated: Option<&'static VirtualTime>,
 }
 
+/// What a look at a simulated clock takes: about as long as the real one.
+const LOOK_NS: u64 = 10;
+
 /// Time that passes only when it is told to: what a simulator's clocks show.
 #[derive(Debug)]
 pub struct VirtualTime {
@@ -35,6 +38,11 @@ impl VirtualTime {
     /// Lets time pass.
     pub fn pass(&self, time: Duration) {
         self.ns.fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    /// Looks at the time, which takes some: whoever looks until a moment comes sees it come.
+    fn look(&self) -> u64 {
+        self.ns.fetch_add(LOOK_NS, Ordering::Relaxed)
     }
 
     /// Nanoseconds that have passed.
@@ -87,7 +95,7 @@ impl Clock {
     /// [`Clock::now_ns`] without a counter of ticks.
     fn now_ns_uncounted(&self) -> u64 {
         match self.simulated {
-            Some(time) => time.now_ns(),
+            Some(time) => time.look(),
             None => self.start.elapsed().as_nanos() as u64,
         }
     }

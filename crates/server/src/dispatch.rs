@@ -13,6 +13,7 @@ use net::Envelope;
 use resp::{Arguments, CommandError, Writer};
 use spec::{FindKeys, shard_of_slot, slot_of};
 
+use crate::canary::{self, Canary};
 use crate::connections::ConnectionKey;
 use crate::core::Core;
 use crate::message::{Client, Message, Origin, Purpose};
@@ -166,8 +167,10 @@ impl Core {
     }
 
     fn run_local(&mut self, request: &Request<'_>) {
-        self.send_open_run();
-        if !self.mail.inbox.is_empty() {
+        if !canary::is_out(Canary::LocalOvertakesRun) {
+            self.send_open_run();
+        }
+        if !self.mail.inbox.is_empty() && !canary::is_out(Canary::LocalOvertakesInbox) {
             self.drain_inbox();
         }
         if let Err(error) = self.make_room_for(request.command) {

@@ -11,6 +11,7 @@ use durability::{
 use keyspace::{Effects, LogMode};
 use resp::Arguments;
 
+use crate::canary::{self, Canary};
 use crate::core::Core;
 use crate::log_file::LogFile;
 use crate::message::Purpose;
@@ -155,6 +156,9 @@ impl Log {
 
     /// A part of a transaction over several shards begins.
     pub(crate) fn begin_part(&mut self, part: &Part) {
+        if canary::is_out(Canary::UnmarkedParts) {
+            return;
+        }
         if let Some(open) = &mut self.open {
             self.wrote = true;
             self.part_start = open.segment.begin_part(part.id, &part.participants);
@@ -163,6 +167,9 @@ impl Log {
 
     /// The part ends.
     pub(crate) fn end_part(&mut self, part: &Part) {
+        if canary::is_out(Canary::UnmarkedParts) {
+            return;
+        }
         if let Some(open) = &mut self.open {
             let (id, participants) = (part.id, part.participants);
             let (start, end) = (self.part_start, open.segment.end_part());
@@ -188,8 +195,19 @@ impl Log {
     pub(crate) fn release_position(&self) -> u64 {
         match &self.open {
             None => u64::MAX,
+            Some(_) if canary::is_out(Canary::ReplyBeforeWrite) => u64::MAX,
+            Some(open) if canary::is_out(Canary::ReplyBeforeSync) => {
+                open.gate.release_position(open.segment.written())
+            }
+            Some(open) if canary::is_out(Canary::PartWithoutGate) => open.segment.acknowledged(),
             Some(open) => open.gate.release_position(open.segment.acknowledged()),
         }
+    }
+
+    /// Does what an fsync that was due asks for: in a simulator, which has no ring.
+    #[cfg(any(test, feature = "simulation"))]
+    pub(crate) fn sync_file(&mut self) -> io::Result<()> {
+        self.open.as_mut().map_or(Ok(()), |open| open.file.sync())
     }
 
     /// The fsync that was due has ended: `result` is negative, an error's number, if it failed.
