@@ -2,18 +2,18 @@
 //!
 //! While the log is off (`appendonly no`) every position is 0 and nothing waits.
 
-use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::RawFd;
 
 use durability::{
     FsyncPolicy, Part as LogPart, Participants, Refusal, Segment, TransactionGate, TransactionId,
 };
 use keyspace::{Effects, LogMode, LoggedCommands};
-use net::Ring;
 use resp::Arguments;
 
+use crate::canary::{self, Canary};
 use crate::core::Core;
+use crate::log_file::LogFile;
 use crate::message::Purpose;
 use crate::transaction::Part;
 
@@ -32,9 +32,19 @@ pub(crate) struct Log {
     openings: u32,
 }
 
+/// An fsync that is due: whoever drives the core carries it out, and tells
+/// [`Log::handle_synced`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DueSync {
+    /// The file; `None` where it is not the system's.
+    pub(crate) descriptor: Option<RawFd>,
+    /// Comes back with the outcome.
+    pub(crate) token: u32,
+}
+
 struct Open {
     segment: Segment,
-    file: File,
+    file: Box<dyn LogFile>,
     gate: TransactionGate,
     /// The position that the fsync under way will reach.
     syncing_to: u64,
@@ -47,7 +57,13 @@ impl Log {
     }
 
     /// Goes on writing to `file`; `counter` is where transactions go on counting.
-    pub(crate) fn turn_on(&mut self, shard: u16, file: File, segment: Segment, counter: u64) {
+    pub(crate) fn turn_on(
+        &mut self,
+        shard: u16,
+        file: Box<dyn LogFile>,
+        segment: Segment,
+        counter: u64,
+    ) {
         let gate = TransactionGate::new(shard);
         self.counter = self.counter.max(counter);
         self.openings = self.openings.wrapping_add(1);
@@ -135,6 +151,9 @@ impl Log {
 
     /// A part of a transaction over several shards begins.
     pub(crate) fn begin_part(&mut self, part: &Part) {
+        if canary::is_out(Canary::UnmarkedParts) {
+            return;
+        }
         if let Some(open) = &mut self.open {
             self.wrote = true;
             self.part_start = open.segment.begin_part(part.id, &part.participants);
@@ -143,6 +162,9 @@ impl Log {
 
     /// The part ends.
     pub(crate) fn end_part(&mut self, part: &Part) {
+        if canary::is_out(Canary::UnmarkedParts) {
+            return;
+        }
         if let Some(open) = &mut self.open {
             let (id, participants) = (part.id, part.participants);
             let (start, end) = (self.part_start, open.segment.end_part());
@@ -211,11 +233,22 @@ impl Log {
     pub(crate) fn release_position(&self) -> u64 {
         match &self.open {
             None => u64::MAX,
+            Some(_) if canary::is_out(Canary::ReplyBeforeWrite) => u64::MAX,
+            Some(open) if canary::is_out(Canary::ReplyBeforeSync) => {
+                open.gate.release_position(open.segment.written())
+            }
+            Some(open) if canary::is_out(Canary::PartWithoutGate) => open.segment.acknowledged(),
             Some(open) => open.gate.release_position(open.segment.acknowledged()),
         }
     }
 
-    /// The ring finished the fsync.
+    /// Does what an fsync that was due asks for: in a simulator, which has no ring.
+    #[cfg(any(test, feature = "simulation"))]
+    pub(crate) fn sync_file(&mut self) -> io::Result<()> {
+        self.open.as_mut().map_or(Ok(()), |open| open.file.sync())
+    }
+
+    /// The fsync that was due has ended: `result` is negative, an error's number, if it failed.
     pub(crate) fn handle_synced(&mut self, token: u32, result: i32) {
         let Some(open) = self.open.as_mut().filter(|_| token == self.openings) else { return };
         if result < 0 {
@@ -242,7 +275,7 @@ impl Log {
         if let Some(refusal) = open.segment.refusal() {
             return Err(io::Error::other(refusal.reason.clone()));
         }
-        open.file.sync_data()
+        open.file.sync()
     }
 }
 
@@ -250,13 +283,12 @@ impl Open {
     /// Writes the tick's batch. Failures are the segment's to remember.
     fn write(&mut self, now_ms: u64) {
         if let Some(length) = self.segment.poll_truncate() {
-            let result = self.file.set_len(length);
+            let result = self.file.set_length(length);
             self.segment.handle_truncated(&result);
         }
         let was_refusing = self.segment.refusal().is_some();
         while let Some(bytes) = self.segment.poll_write(now_ms) {
-            let written = write_some(&self.file, bytes);
-            match written {
+            match self.file.append(bytes) {
                 Ok(bytes) => self.segment.handle_written(bytes),
                 Err(error) => {
                     if !was_refusing {
@@ -275,31 +307,18 @@ impl Open {
     }
 }
 
-/// One write, at the end of the file (it was opened to append).
-fn write_some(file: &File, bytes: &[u8]) -> io::Result<usize> {
-    use std::io::Write;
-    let mut file = file;
-    loop {
-        match file.write(bytes) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
-}
-
 impl Core {
-    /// Writes what the tick logged, begins an fsync where one is due, and tells other participants
-    /// of transactions whose parts are written.
-    pub(crate) fn write_log(&mut self, ring: &mut Ring) {
+    /// Writes what the tick logged, tells other participants of transactions whose parts are
+    /// written, and says whether an fsync is due.
+    pub(crate) fn write_log(&mut self) -> Option<DueSync> {
         let now_ms = self.time.unix_ms() as u64;
-        let openings = self.shard.log.openings;
-        let Some(open) = &mut self.shard.log.open else { return };
+        let token = self.shard.log.openings;
+        let open = self.shard.log.open.as_mut()?;
         open.write(now_ms);
-        if let Some(position) = open.segment.poll_sync(now_ms) {
+        let due = open.segment.poll_sync(now_ms).map(|position| {
             open.syncing_to = position;
-            ring.sync_data(open.file.as_raw_fd(), openings);
-        }
+            DueSync { descriptor: open.file.descriptor(), token }
+        });
         let acknowledged = open.segment.acknowledged();
         // Also when nothing was written: what another shard has told may let this one tell more.
         while let Some(word) = open.gate.poll_written(acknowledged) {
@@ -311,5 +330,6 @@ impl Core {
         }
         let refusal = open.segment.refusal().map(|refusal| refusal.reason.as_str());
         self.shared.publish_log_refusal(self.mail.shard, refusal);
+        due
     }
 }

@@ -236,7 +236,7 @@ impl Core {
         let walks = begin_walks(&mut self.shard.keyspace, &writer)
             .map_err(|error| StorageError::new("walk", &tail.path, error))?;
         let segment = Segment::resume(tail.position, policy, self.time.unix_ms() as u64);
-        self.shard.log.turn_on(shard as u16, increment, segment, tail.counter);
+        self.shard.log.turn_on(shard as u16, Box::new(increment), segment, tail.counter);
         self.shard.switch =
             Some(ShardSwitch { generation, base: Some(Base { writer, file, walks }) });
         self.background.pending = true;

@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 
 use net::Envelope;
 
+use crate::canary::{self, Canary};
 use crate::message::Message;
 use crate::transaction::Gather;
 
@@ -76,6 +77,7 @@ impl Pipeline {
     pub(crate) fn tail<'a>(&'a mut self, output: &'a mut Vec<u8>) -> &'a mut Vec<u8> {
         match self.places.back_mut() {
             None => output,
+            Some(_) if canary::is_out(Canary::ReplyOutOfOrder) => output,
             Some(place) => &mut place.after,
         }
     }
