@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
 use std::time::Duration;
 
 use support::{Client, Server, Value, encode_line, key_on, new_folder, run_to_end, wait_until};
@@ -102,8 +102,10 @@ fn a_killed_server_has_what_it_acknowledged() {
     for options in ["--shards 2", "--shards 3 --appendfsync always"] {
         let server = start(new_folder(), options);
         let address = server.address();
+        let rounds: Arc<[AtomicU32; 3]> = Arc::default();
         let writers: Vec<_> = (0..3)
             .map(|writer| {
+                let rounds = Arc::clone(&rounds);
                 std::thread::spawn(move || {
                     let mut client = Client::connect(address).expect("it listens");
                     let mut acknowledged = 0;
@@ -119,12 +121,16 @@ fn a_killed_server_has_what_it_acknowledged() {
                             break;
                         }
                         acknowledged = round;
+                        rounds[writer].fetch_add(1, Ordering::Relaxed);
                     }
                     acknowledged
                 })
             })
             .collect();
         std::thread::sleep(LOAD);
+        wait_until("everybody has written", || {
+            rounds.iter().all(|it| it.load(Ordering::Relaxed) > 10)
+        });
         let folder = kill(server);
         let server = start(folder, options);
         let mut client = server.client();

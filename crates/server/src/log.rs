@@ -6,7 +6,8 @@ use std::io;
 use std::os::fd::RawFd;
 
 use durability::{
-    FsyncPolicy, Part as LogPart, Participants, Refusal, Segment, TransactionGate, TransactionId,
+    Failure, FsyncPolicy, Part as LogPart, Participants, Refusal, Segment, TransactionGate,
+    TransactionId,
 };
 use keyspace::{Effects, LogMode, LoggedCommands};
 use resp::Arguments;
@@ -97,6 +98,11 @@ impl Log {
     #[inline]
     pub(crate) fn refusal(&self) -> Option<&Refusal> {
         self.open.as_ref().and_then(|open| open.segment.refusal())
+    }
+
+    /// Whether what is not written yet never will be: an fsync failed.
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.refusal().is_some_and(|refusal| refusal.failure == Failure::Sync)
     }
 
     /// Whether a command was logged since the last call. What expires by itself does not count: no

@@ -8,16 +8,19 @@
 //!
 //! # A log that refuses writes
 //!
-//! While the disk is full nothing more is written, so no position is reached; but reads go on: what
-//! a tick without a logged command replied leaves at once, though it may show writes that only
-//! memory has. The replies of the writes that met the full disk are replaced by the error: whether
-//! they survive is not known (they do, if there is room again before a crash). That is exact for
-//! commands that came as a message and for a connection that waits for one reply. One with a
-//! pipeline under way gets the error for the first reply that may be lost, and is closed: it is not
-//! kept which of the replies behind it are of writes.
+//! While the disk is full nothing more is written, so no position is reached; but reads go on: they
+//! leave at once, though they may show writes that only memory has. The replies of the writes that
+//! met the full disk, and what their connections were replied behind them, are *stalled*: they
+//! leave in order when there is room again.
+//!
+//! If that takes longer than [`STALL_MS_MAX`], or never comes (after a failed fsync), these replies
+//! are replaced by the error: whether the writes survive is not known (they do, if there is room
+//! again before a crash). That is exact for commands that came as a message and for a connection
+//! that waits for one reply. One with several waiting gets the error for the first and is closed:
+//! it is not kept which of the others are of writes.
 //!
 //! The same holds on shards whose own log is well, for parts of transactions that wait for a part
-//! on the one that refuses, and after a failed fsync, when there will be no more room.
+//! on the one that refuses.
 
 use std::collections::VecDeque;
 
@@ -27,7 +30,8 @@ use resp::{CommandError, ReplyReader, Writer};
 use crate::connection::Connection;
 use crate::connections::ConnectionKey;
 use crate::core::Core;
-use crate::message::{Message, Work};
+use crate::message::{Message, Queued, Work};
+use crate::transaction::Stage;
 
 /// Replies that wait.
 #[derive(Default)]
@@ -36,7 +40,12 @@ pub(crate) struct Release {
     messages: Vec<Envelope<Message>>,
     /// Ticks whose replies wait, oldest first: positions ascend.
     waiting: VecDeque<Batch>,
+    /// Since when replies are stalled, because some log refuses writes: unix milliseconds.
+    stalled_since_ms: Option<i64>,
 }
+
+/// How long replies are stalled: until a full disk was tried three times more.
+const STALL_MS_MAX: i64 = 3000;
 
 /// What one tick replied.
 struct Batch {
@@ -81,7 +90,7 @@ impl Core {
                 let messages = std::mem::take(&mut self.release.messages);
                 self.return_messages(messages);
             }
-        } else if replied || wrote {
+        } else if replied {
             let messages = std::mem::take(&mut self.release.messages);
             let outputs = self.take_listed();
             self.release.waiting.push_back(Batch { position, wrote, messages, outputs });
@@ -90,8 +99,10 @@ impl Core {
             let Some(batch) = self.release.waiting.pop_front() else { break };
             self.let_go(batch.messages, batch.outputs);
         }
-        if reached < position && self.shared.some_log_refuses() {
-            self.fail_hopeless();
+        if !self.release.is_waiting() || !self.shared.some_log_refuses() {
+            self.release.stalled_since_ms = None;
+        } else {
+            self.pass_reads();
         }
     }
 
@@ -102,7 +113,14 @@ impl Core {
         let is_own = |envelope: &mut Envelope<Message>| envelope.work.origin.home == home;
         if self.release.messages.iter_mut().any(&is_own) {
             let own: Vec<_> = self.release.messages.extract_if(.., is_own).collect();
-            own.into_iter().for_each(|envelope| self.handle_replies(envelope));
+            for envelope in own {
+                if may_be_logged(&envelope)
+                    && let Some(connection) = self.connections.find(envelope.work.origin.connection)
+                {
+                    connection.output.wrote = true;
+                }
+                self.handle_replies(envelope);
+            }
         }
     }
 
@@ -129,44 +147,65 @@ impl Core {
         outputs
     }
 
-    /// Some log refuses writes: answers what waits for it, here or through a transaction's part.
-    fn fail_hopeless(&mut self) {
-        let own = self.shard.log.refusal().is_some();
-        if own && self.release.waiting.iter().any(|batch| batch.wrote) {
-            // The reply of a write may stand behind one that is still under way.
-            let is_lost = |it: &Connection| it.output.wrote && !it.pipeline.is_empty();
-            let busy = self.connections.iter_mut().filter(|(_, it)| is_lost(it));
-            let lost: Vec<_> = busy
-                .map(|(token, it)| ConnectionKey { token, generation: it.generation })
-                .collect();
-            lost.into_iter().for_each(|key| self.close(key));
-        }
-        let acknowledged = self.shard.log.acknowledged();
-        let error = CommandError::MisconfLog(self.shared.log_refusal().into_boxed_str());
-        for batch in std::mem::take(&mut self.release.waiting) {
-            // What this shard's own sync will reach waits for nobody who refuses.
-            if own || batch.position <= acknowledged {
-                self.fail(batch, &error);
-            } else {
-                self.release.waiting.push_back(batch);
+    /// Some log refuses writes: lets reads go, and ends what was stalled for too long.
+    fn pass_reads(&mut self) {
+        let now_ms = self.time.unix_ms();
+        if self.release.stalled_since_ms.is_none() {
+            for batch in std::mem::take(&mut self.release.waiting) {
+                self.keep_writes(batch);
             }
+        } else if let Some(batch) = self.release.waiting.pop_back() {
+            // Older ones were looked at in earlier ticks.
+            self.keep_writes(batch);
+        }
+        if !self.release.is_waiting() {
+            self.release.stalled_since_ms = None;
+            return;
+        }
+        let since_ms = *self.release.stalled_since_ms.get_or_insert(now_ms);
+        if self.shard.log.is_poisoned() || now_ms - since_ms >= STALL_MS_MAX {
+            self.fail_stalled();
         }
     }
 
-    /// Lets a batch go whose position is not reached: with the error in place of replies of writes.
-    fn fail(&mut self, mut batch: Batch, error: &CommandError) {
-        if batch.wrote {
+    /// Of a batch, keeps what depends on a write, and lets the rest go.
+    fn keep_writes(&mut self, batch: Batch) {
+        let Batch { position, wrote, messages, outputs } = batch;
+        let depends = |envelope: &Envelope<Message>| wrote && may_be_logged(envelope);
+        let (messages, free) = messages.into_iter().partition(depends);
+        let (outputs, passing): (Vec<_>, _) = outputs
+            .into_iter()
+            .partition(|(key, _)| self.connections.find(*key).is_some_and(|it| it.output.wrote));
+        let batch = Batch { position, wrote, messages, outputs };
+        if !batch.messages.is_empty() || !batch.outputs.is_empty() {
+            self.release.waiting.push_back(batch);
+        }
+        self.let_go(free, passing);
+    }
+
+    /// Answers what is stalled with the error.
+    fn fail_stalled(&mut self) {
+        let own = self.shard.log.refusal().is_some();
+        let acknowledged = self.shard.log.acknowledged();
+        let error = CommandError::MisconfLog(self.shared.log_refusal().into_boxed_str());
+        self.release.stalled_since_ms = None;
+        for mut batch in std::mem::take(&mut self.release.waiting) {
+            // What waits for this shard's own sync waits for nobody who refuses.
+            if !own && batch.position > acknowledged {
+                self.release.waiting.push_back(batch);
+                continue;
+            }
             for envelope in &mut batch.messages {
-                refuse_writes(&mut envelope.work, error);
+                refuse_writes(&mut envelope.work, &error);
             }
             for (key, _) in &batch.outputs {
                 let connection = self.connections.find(*key).filter(|it| it.output.wrote);
-                if connection.is_some_and(|it| !it.refuse_unsent(error)) {
+                if connection.is_some_and(|it| !it.refuse_unsent(&error)) {
                     self.close(*key);
                 }
             }
+            self.let_go(batch.messages, batch.outputs);
         }
-        self.let_go(batch.messages, batch.outputs);
     }
 
     fn let_go(&mut self, messages: Vec<Envelope<Message>>, outputs: Vec<(ConnectionKey, u64)>) {
@@ -218,8 +257,18 @@ impl Connection {
     }
 }
 
+/// Whether a message that was run may have left something in the log.
+fn may_be_logged(message: &Message) -> bool {
+    let work = &message.work;
+    let settled = |stage: &Stage| stage.settle.is_some_and(|writers| !writers.is_empty());
+    work.commands.iter().any(Queued::writes) || work.stage.as_deref().is_some_and(settled)
+}
+
 /// Replaces the replies of a message's writes by `error`, except where they are errors already.
 fn refuse_writes(work: &mut Work, error: &CommandError) {
+    if let Some(stage) = &mut work.stage {
+        stage.refused = Some(error.clone());
+    }
     let replies = std::mem::take(&mut work.reply);
     let mut reader = ReplyReader::new();
     let mut rest = &replies[..];

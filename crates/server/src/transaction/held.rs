@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use commands::{Across, ShardCommand};
 use durability::{Participants, TransactionId};
 use net::Envelope;
-use resp::{Arguments, Span, Writer};
+use resp::{Arguments, CommandError, Span, Writer};
 use spec::{Flags, KeyFlags, shard_of_slot, slot_of};
 
 use super::gather::Gather;
@@ -83,6 +83,8 @@ pub(crate) struct Held {
     replies: Vec<u8>,
     /// A watched key was touched: nothing runs.
     dirty: bool,
+    /// Why a part of it is not in the log.
+    refused: Option<CommandError>,
 }
 
 impl OwnedArguments {
@@ -169,6 +171,7 @@ impl Core {
             settling: false,
             replies: Vec::new(),
             dirty: false,
+            refused: None,
         };
         self.held.insert(id, Box::new(held));
     }
@@ -201,6 +204,9 @@ impl Core {
         for mut envelope in held.stage.take_envelopes() {
             if let Some(stage) = &mut envelope.work.stage {
                 lent.append(&mut stage.lent);
+                if stage.refused.is_some() {
+                    held.refused = stage.refused.take();
+                }
             }
             self.mail.recycle(envelope);
         }
@@ -289,7 +295,9 @@ impl Core {
         let sender = &held.plan.sender;
         let mut reply = Vec::new();
         let mut writer = Writer::new(&mut reply, sender.client.protocol);
-        if held.dirty {
+        if let Some(error) = &held.refused {
+            writer.error(error);
+        } else if held.dirty {
             writer.null_array();
         } else {
             if held.plan.framed {

@@ -8,7 +8,7 @@
 use commands::ShardCommand;
 use durability::{Participants, TransactionId};
 use net::Envelope;
-use resp::Arguments;
+use resp::{Arguments, CommandError};
 
 use super::holds::Claimed;
 use super::lend::{Lent, Loan};
@@ -31,12 +31,14 @@ pub(crate) struct Stage {
     pub(crate) lent: Vec<Lent>,
     /// The last stage: the participants that log a part, and the shard lets go.
     pub(crate) settle: Option<Participants>,
+    /// Why the part that settled it is not in the log: it refuses writes.
+    pub(crate) refused: Option<CommandError>,
 }
 
 impl Stage {
     pub(crate) fn new(id: TransactionId) -> Self {
         let (back, loans, lent) = (Vec::new(), Vec::new(), Vec::new());
-        Self { id, begins: false, claim: None, back, loans, lent, settle: None }
+        Self { id, begins: false, claim: None, back, loans, lent, settle: None, refused: None }
     }
 }
 
@@ -107,7 +109,7 @@ impl Core {
             let lent = self.lend(loan, &mut logged);
             stage.lent.push(lent);
         }
-        let settles = stage.settle.take();
+        let settles = stage.settle;
         let id = stage.id;
         envelope.work.stage = Some(stage);
         envelope.purpose = Purpose::Replies;
