@@ -8,9 +8,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use durability::{
-    Announcement, FsyncPolicy, LogDirectory, LogNames, OpenMode, Part, Participants, Progress, Record,
-    RecoveryError, RecoveryPlan, Replay, Scope, Segment, SlotTies, Storage, StorageError, Tail,
-    TornTail, TransactionGate, TransactionId, scan,
+    Announcement, FsyncPolicy, LogDirectory, LogNames, OpenMode, Part, Participants, Progress,
+    Record, RecoveryError, RecoveryPlan, Replay, Scope, Segment, SlotTies, Storage, StorageError,
+    Stray, Tail, TornTail, TransactionGate, TransactionId, scan,
 };
 use testing::{MemoryFile, MemoryStorage};
 
@@ -189,6 +189,7 @@ pub(crate) struct Started {
     pub(crate) plan: RecoveryPlan,
     /// Where each path is to end, for those that are cut.
     pub(crate) cuts: BTreeMap<String, u64>,
+    pub(crate) strays: Vec<Stray>,
 }
 
 /// Opens and recovers, as a server of `shards` shards does at start.
@@ -214,7 +215,8 @@ pub(crate) fn start_with<S: Storage>(
     for shard in 0..shards {
         state.extend(replay(storage, &plan, shard, shards)?);
     }
-    Ok(Started { tails, state, plan, cuts })
+    let strays = directory.strays().to_vec();
+    Ok(Started { tails, state, plan, cuts, strays })
 }
 
 /// One shard's share of the state.
