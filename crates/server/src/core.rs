@@ -277,6 +277,10 @@ impl Core {
                 self.mail.recycle(envelope);
                 self.shard.log.handle_part_written(id);
             }
+            Purpose::PartLost(id) => {
+                self.mail.recycle(envelope);
+                self.shard.log.handle_part_lost(id);
+            }
         }
     }
 

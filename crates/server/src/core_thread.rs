@@ -201,9 +201,11 @@ impl CoreThread {
         self.listeners.clear();
     }
 
-    /// Writes what this tick logged.
+    /// Writes what this tick logged, and begins an fsync where one is due.
     pub(crate) fn write(&mut self) {
-        self.core.write_log(&mut self.ring);
+        if let Some(due) = self.core.write_log() {
+            self.ring.sync_data(due.descriptor, due.token);
+        }
     }
 
     /// Lets replies go and wakes who sleeps.

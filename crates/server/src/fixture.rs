@@ -12,6 +12,7 @@ use net::{Clock, Inboxes, Peer};
 
 use crate::connections::ConnectionKey;
 use crate::core::{Core, CoreParts};
+use crate::log::DueSync;
 use crate::registry::Registry;
 use crate::shared::{Identity, Shared};
 
@@ -28,6 +29,8 @@ const TURNS_MAX: usize = 1000;
 pub(crate) struct Fixture {
     pub(crate) cores: Vec<Core>,
     clients: Vec<Ends>,
+    /// Fsyncs under way, with the core threads whose they are.
+    pub(crate) syncs: Vec<(usize, DueSync)>,
 }
 
 /// Names a client of a [`Fixture`].
@@ -66,7 +69,7 @@ impl Fixture {
             let (inboxes, shared) = (Arc::clone(&inboxes), Arc::clone(&shared));
             Core::new(CoreParts { shard, inbox, inboxes, shared, registry, clock })
         });
-        Self { cores: cores.collect(), clients: Vec::new() }
+        Self { cores: cores.collect(), clients: Vec::new(), syncs: Vec::new() }
     }
 
     /// A new connection whose home is core thread `home`.
@@ -143,6 +146,9 @@ impl Fixture {
         core.resume_held();
         core.agenda.arm.clear();
         moved |= core.release.holds_messages();
+        if let Some(due) = core.write_log() {
+            self.syncs.push((home, due));
+        }
         core.release_replies();
         moved |= !core.agenda.flush.is_empty();
         for key in std::mem::take(&mut core.agenda.flush) {

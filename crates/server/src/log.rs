@@ -4,16 +4,16 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 
 use durability::{
-    Failure, FsyncPolicy, Part as LogPart, Refusal, Segment, TransactionGate, TransactionId,
+    Announcement, FsyncPolicy, Part as LogPart, Refusal, Segment, TransactionGate, TransactionId,
 };
 use keyspace::{Effects, LogMode};
-use net::Ring;
 use resp::Arguments;
 
 use crate::core::Core;
+use crate::mail::Mail;
 use crate::message::Purpose;
 use crate::transaction::Part;
 
@@ -30,6 +30,16 @@ pub(crate) struct Log {
     /// How often the log was turned on: names the present segment to the ring, so that an fsync
     /// which outlived its segment says nothing about the next one.
     openings: u32,
+}
+
+/// An fsync that is due: whoever drives the core carries it out, and tells
+/// [`Log::handle_synced`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DueSync {
+    /// The file.
+    pub(crate) descriptor: RawFd,
+    /// Comes back with the outcome.
+    pub(crate) token: u32,
 }
 
 struct Open {
@@ -83,9 +93,11 @@ impl Log {
         self.open.as_ref().and_then(|open| open.segment.refusal())
     }
 
-    /// Whether what is not written yet never will be: an fsync failed.
-    pub(crate) fn is_poisoned(&self) -> bool {
-        self.refusal().is_some_and(|refusal| refusal.failure == Failure::Sync)
+    /// Replies that depend on more than this position will never leave: an fsync failed, here or
+    /// where a transaction has another part. `u64::MAX` while nothing is lost.
+    #[inline]
+    pub(crate) fn lost_position(&self) -> u64 {
+        self.open.as_ref().map_or(u64::MAX, |open| open.gate.lost_position())
     }
 
     /// Whether a command was logged since the last call. What expires by itself does not count: no
@@ -162,6 +174,13 @@ impl Log {
         }
     }
 
+    /// Another participant will never write its part, or never tell of it.
+    pub(crate) fn handle_part_lost(&mut self, id: TransactionId) {
+        if let Some(open) = &mut self.open {
+            open.gate.handle_part_lost(id);
+        }
+    }
+
     /// The position behind everything logged so far.
     #[inline]
     pub(crate) fn appended(&self) -> u64 {
@@ -187,6 +206,7 @@ impl Log {
                  restart: what the disk has is unknown."
             );
             open.segment.handle_sync_error(&error);
+            open.gate.lose_from(open.segment.acknowledged());
         } else {
             open.segment.handle_synced(open.syncing_to);
         }
@@ -251,27 +271,37 @@ fn write_some(file: &File, bytes: &[u8]) -> io::Result<usize> {
 }
 
 impl Core {
-    /// Writes what the tick logged, begins an fsync where one is due, and tells other participants
-    /// of transactions whose parts are written.
-    pub(crate) fn write_log(&mut self, ring: &mut Ring) {
+    /// Writes what the tick logged, tells other participants of transactions whose parts are
+    /// written or lost, and says whether an fsync is due.
+    pub(crate) fn write_log(&mut self) -> Option<DueSync> {
         let now_ms = self.time.unix_ms() as u64;
-        let openings = self.shard.log.openings;
-        let Some(open) = &mut self.shard.log.open else { return };
+        let token = self.shard.log.openings;
+        let open = self.shard.log.open.as_mut()?;
         open.write(now_ms);
-        if let Some(position) = open.segment.poll_sync(now_ms) {
+        let due = open.segment.poll_sync(now_ms).map(|position| {
             open.syncing_to = position;
-            ring.sync_data(open.file.as_raw_fd(), openings);
-        }
+            DueSync { descriptor: open.file.as_raw_fd(), token }
+        });
+        // Before anybody hears of a loss.
+        let refusal = open.segment.refusal().map(|refusal| refusal.reason.as_str());
+        self.shared.publish_log_refusal(self.mail.shard, refusal);
         let acknowledged = open.segment.acknowledged();
         // Also when nothing was written: what another shard has told may let this one tell more.
         while let Some(word) = open.gate.poll_written(acknowledged) {
-            for shard in word.participants.iter() {
-                let mut envelope = self.mail.envelope();
-                envelope.purpose = Purpose::PartWritten(word.id);
-                self.mail.push(usize::from(shard), envelope);
-            }
+            tell(&mut self.mail, &word, || Purpose::PartWritten(word.id));
         }
-        let refusal = open.segment.refusal().map(|refusal| refusal.reason.as_str());
-        self.shared.publish_log_refusal(self.mail.shard, refusal);
+        while let Some(word) = open.gate.poll_lost() {
+            tell(&mut self.mail, &word, || Purpose::PartLost(word.id));
+        }
+        due
+    }
+}
+
+/// Sends word of a part to the participants that it is for.
+fn tell(mail: &mut Mail, word: &Announcement, purpose: impl Fn() -> Purpose) {
+    for shard in word.participants.iter() {
+        let mut envelope = mail.envelope();
+        envelope.purpose = purpose();
+        mail.push(usize::from(shard), envelope);
     }
 }

@@ -35,6 +35,8 @@ pub(crate) enum Purpose {
     Call(Box<dyn FnOnce(&mut Core) + Send>),
     /// A part of a transaction over several shards was written to another participant's segment.
     PartWritten(durability::TransactionId),
+    /// Another participant's segment will never have its part, or the word of it will never come.
+    PartLost(durability::TransactionId),
 }
 
 /// An accepted connection on its way to its home.

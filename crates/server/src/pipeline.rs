@@ -57,6 +57,14 @@ impl Pipeline {
         self.places.len()
     }
 
+    /// Whether a reply that was made at home, or in part, waits for its turn.
+    pub(crate) fn has_local_replies(&self) -> bool {
+        let is_remote = |place: &Place| {
+            place.after.is_empty() && matches!(place.state, State::Waiting | State::Returned(_))
+        };
+        !self.places.iter().all(is_remote)
+    }
+
     /// Where the next local reply is written: the output, or behind the youngest place.
     #[inline]
     pub(crate) fn tail<'a>(&'a mut self, output: &'a mut Vec<u8>) -> &'a mut Vec<u8> {

@@ -13,18 +13,19 @@
 //! replied leaves at once, though it may show writes that only memory has. Connections with a reply
 //! of such a write are *stalled*: their replies leave in order, when there is room again.
 //!
-//! After a failed fsync there will be no more room: what waits for this shard's log is answered
-//! with the error, where it came as a message, and the connections that wait here are closed.
+//! After a failed fsync there will be no more room. What waits for that, on the shard whose log
+//! failed and on those that wait for the parts which it lost (`durability::TransactionGate`), is
+//! answered with the error, where it came as a message; the connections that wait here are closed.
 //! Whether these writes survive is not known.
 
 use std::collections::{HashSet, VecDeque};
 
 use net::Envelope;
-use resp::CommandError;
+use resp::{CommandError, Writer};
 
 use crate::connections::ConnectionKey;
 use crate::core::Core;
-use crate::message::Message;
+use crate::message::{Message, Queued};
 
 /// Replies that wait.
 #[derive(Default)]
@@ -94,8 +95,9 @@ impl Core {
             let Some(batch) = self.release.waiting.pop_front() else { break };
             self.let_go(batch.messages, batch.outputs);
         }
-        if self.release.is_waiting() && self.shard.log.is_poisoned() {
-            self.fail_waiting();
+        let lost = self.shard.log.lost_position();
+        if self.release.waiting.back().is_some_and(|it| it.position > lost) {
+            self.fail_waiting(lost);
         }
     }
 
@@ -135,7 +137,8 @@ impl Core {
     /// The log does not get on: lets reads go, if that is because some log refuses writes.
     /// `replied`: this tick's replies are the youngest batch.
     fn pass_reads(&mut self, replied: bool) {
-        if !self.shared.some_log_refuses() {
+        let has_lost = self.shard.log.lost_position() < u64::MAX;
+        if !has_lost && !self.shared.some_log_refuses() {
             self.release.stalled = None;
         } else if self.release.stalled.is_none() {
             self.begin_stall();
@@ -147,8 +150,8 @@ impl Core {
     /// Some log has begun to refuse writes: finds out who is stalled, and lets go who is not.
     fn begin_stall(&mut self) {
         // The reply of a write may stand in a pipeline, behind one that is still under way.
-        let busy = self.connections.iter_mut().filter(|(_, it)| !it.pipeline.is_empty());
-        let mut stalled: HashSet<_> = busy
+        let holding = self.connections.iter_mut().filter(|(_, it)| it.pipeline.has_local_replies());
+        let mut stalled: HashSet<_> = holding
             .map(|(token, connection)| ConnectionKey { token, generation: connection.generation })
             .collect();
         for batch in self.release.waiting.iter().filter(|batch| batch.wrote) {
@@ -176,18 +179,21 @@ impl Core {
         self.let_go(messages, free);
     }
 
-    /// What waits for this shard's log will wait for ever.
-    fn fail_waiting(&mut self) {
-        let reason = self.shard.log.refusal().map(|it| it.reason.clone()).unwrap_or_default();
-        let error = CommandError::MisconfLog(reason.into_boxed_str());
-        for batch in std::mem::take(&mut self.release.waiting) {
+    /// What depends on more than the position `lost` would wait for ever.
+    fn fail_waiting(&mut self, lost: u64) {
+        let error = CommandError::MisconfLog(self.shared.log_refusal().into_boxed_str());
+        let first = self.release.waiting.partition_point(|batch| batch.position <= lost);
+        for batch in self.release.waiting.split_off(first) {
             batch.outputs.iter().for_each(|(key, _)| self.close(*key));
             let mut messages = batch.messages;
             if batch.wrote {
-                for envelope in &mut messages {
+                let writes =
+                    |it: &&mut Envelope<Message>| it.work.commands.iter().any(Queued::writes);
+                for envelope in messages.iter_mut().filter(writes) {
                     let work = &mut envelope.work;
                     work.reply.clear();
-                    work.commands.iter().for_each(|_| error.write_line(&mut work.reply));
+                    let mut writer = Writer::new(&mut work.reply, work.client.protocol);
+                    work.commands.iter().for_each(|_| writer.error(&error));
                 }
             }
             self.return_messages(messages);
@@ -213,3 +219,6 @@ impl Core {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,7 +79,7 @@ impl Shard {
     pub(crate) fn replay(&mut self, request: &ShardRequest<'_>, time: &Time, out: &mut Vec<u8>) {
         if let Err(error) = self.apply(request, time, out) {
             out.clear();
-            error.write_line(out);
+            Writer::new(out, request.client.protocol).error(&error);
         }
         self.effects.clear();
     }
