@@ -7,8 +7,9 @@
 //!    then on lies behind the cut.
 //! 3. At its marker ([`Core::cut_log`]) each shard logs to its increment from now on, and begins a
 //!    walk over the keys of this moment. Slices of background work ([`Core::advance_base`]) move
-//!    the walk on and write the keys to the base, as they were at the cut: the table hands over a
-//!    record that is about to change before it changes.
+//!    the walk on and write the keys to the base, as they were at the cut: a record that is about
+//!    to change is handed over before it changes, and a database that is emptied or exchanged stays
+//!    in the walk under its number at the cut (`keyspace::Keyspace::begin_walk`).
 //! 4. A base that is complete is synced by a thread of its own, as that may take seconds; the last
 //!    one commits the generation. From then on a restart finds everything.
 //!
@@ -23,7 +24,7 @@
 //! its log off at its next period, and the configuration says `appendonly no` again.
 //!
 //! Turning the log off is `Core::end_log`, and [`Core::cancel_base`] for a generation that is being
-//! written.
+//! written. What INFO says of all this is a [`SwitchReport`]: that of a rewrite, in Redis' terms.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -31,15 +32,18 @@ use std::io::{self, Write};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use config::Config;
+use datatypes::Object;
 use datatypes::string::StringBytes;
 use durability::{
     BaseWriter, FileStorage, FsyncPolicy, LogDirectory, LogNames, NewGeneration, OpenMode, Segment,
     Storage, StorageError, TornTail,
 };
 use keyspace::Keyspace;
-use table::WalkId;
+
+use table::Record;
 
 use crate::core::Core;
 use crate::message::Purpose;
@@ -61,6 +65,28 @@ pub(crate) struct LogSwitch {
     under_way: Mutex<Option<Switch>>,
     /// The generation that failed last; 0: none.
     failed: AtomicU64,
+    /// Under a lock of its own: the other one is held while files are synced.
+    report: Mutex<SwitchReport>,
+}
+
+/// What INFO says of the log being turned on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SwitchReport {
+    /// Since when it is under way.
+    began: Option<Instant>,
+    /// How often it was begun.
+    pub(crate) begun: u64,
+    /// How often it failed since it last succeeded.
+    pub(crate) failures: u64,
+    /// How many seconds it took when it was last completed or failed.
+    pub(crate) last_seconds: Option<u64>,
+}
+
+impl SwitchReport {
+    /// For how many seconds it has been under way, if it is.
+    pub(crate) fn current_seconds(&self) -> Option<u64> {
+        self.began.map(|began| began.elapsed().as_secs())
+    }
 }
 
 struct Switch {
@@ -85,8 +111,6 @@ struct Base {
     /// Shared with the walks' sinks; borrowed by either only for the length of a call.
     writer: Rc<RefCell<BaseWriter>>,
     file: File,
-    /// Databases whose walks are not complete.
-    walks: Vec<(usize, WalkId)>,
 }
 
 /// Creates the files of a new generation, as `next` names them. `Err`: what CONFIG SET answers.
@@ -101,6 +125,10 @@ pub(crate) fn prepare(shared: &Shared, next: &Config) -> Result<(), String> {
         REFUSED.to_owned()
     })?;
     *place = Some(switch);
+    drop(place);
+    let mut report = shared.log_switch.lock_report();
+    report.began = Some(Instant::now());
+    report.begun += 1;
     Ok(())
 }
 
@@ -140,6 +168,23 @@ impl LogSwitch {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn lock_report(&self) -> MutexGuard<'_, SwitchReport> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What INFO says.
+    pub(crate) fn report(&self) -> SwitchReport {
+        *self.lock_report()
+    }
+
+    /// Notes that what is under way has come to an end, and how.
+    fn note_end(&self, succeeded: bool) {
+        let mut report = self.lock_report();
+        report.last_seconds = report.current_seconds();
+        report.began = None;
+        report.failures = if succeeded { 0 } else { report.failures + 1 };
+    }
+
     /// The generation whose cut is to be pushed now, once.
     fn take_cut(&self) -> Option<u64> {
         let mut place = self.lock();
@@ -160,6 +205,7 @@ impl LogSwitch {
             tracing::error!("The append-only log was not turned on: {reason}");
             self.failed.store(generation, Ordering::Release);
             switch.abandon();
+            self.note_end(false);
         }
     }
 
@@ -175,14 +221,16 @@ impl LogSwitch {
         drop(place);
         match committed {
             Ok(()) => {
-                tracing::info!("The append-only log is on: generation {generation} is complete");
                 drop(self.take(generation));
+                self.note_end(true);
+                tracing::info!("The append-only log is on: generation {generation} is complete");
             }
             // The manifest may list it already: no file is removed.
             Err(error) => {
                 tracing::error!("The append-only log was not turned on: {error}");
                 drop(self.take(generation));
                 self.failed.store(generation, Ordering::Release);
+                self.note_end(false);
             }
         }
     }
@@ -230,12 +278,11 @@ impl Core {
         let file = switch.storage.open(&switch.new.bases[shard], OpenMode::CreateNew)?.into_file();
         let writer = BaseWriter::new(generation, shard as u16, self.mail.shards() as u16);
         let writer = Rc::new(RefCell::new(writer));
-        let walks = begin_walks(&mut self.shard.keyspace, &writer)
+        begin_walk(&mut self.shard.keyspace, &writer)
             .map_err(|error| StorageError::new("walk", &tail.path, error))?;
         let segment = Segment::resume(tail.position, policy, self.time.unix_ms() as u64);
         self.shard.log.turn_on(shard as u16, increment, segment, tail.counter);
-        self.shard.switch =
-            Some(ShardSwitch { generation, base: Some(Base { writer, file, walks }) });
+        self.shard.switch = Some(ShardSwitch { generation, base: Some(Base { writer, file }) });
         self.background.pending = true;
         Ok(())
     }
@@ -288,76 +335,43 @@ impl Core {
     /// The log is being turned off: what of a new generation is not complete is given up.
     pub(crate) fn cancel_base(&mut self) {
         let Some(switch) = self.shard.switch.take() else { return };
-        if let Some(base) = switch.base {
-            end_walks(&mut self.shard.keyspace, &base.walks);
+        if switch.base.is_some() {
+            self.shard.keyspace.end_walk();
         }
         if let Some(switch) = self.shared.log_switch.take(switch.generation) {
             switch.abandon();
+            // As in Redis, what is called off is neither a success nor a failure.
+            self.shared.log_switch.lock_report().began = None;
         }
     }
 }
 
-impl ShardSwitch {
-    /// Completes the walks at once: before whole databases are emptied or exchanged. This is the
-    /// one moment in which turning the log on takes as long as the shard has keys.
-    pub(crate) fn complete_walks(&mut self, keyspace: &mut Keyspace) {
-        if let Some(base) = &mut self.base
-            && let Err(error) = base.advance(keyspace, || false)
-        {
-            // The next slice meets the same error, and gives up.
-            tracing::debug!("Completing a base: {error}");
-        }
-    }
-}
-
-/// Begins a walk over each database that has keys.
-fn begin_walks(
-    keyspace: &mut Keyspace,
-    writer: &Rc<RefCell<BaseWriter>>,
-) -> io::Result<Vec<(usize, WalkId)>> {
-    let mut walks = Vec::new();
-    for db in 0..keyspace.database_count() {
-        let Some(database) = keyspace.database_mut(db) else { continue };
+/// Begins the walk that gives `writer` the keys of this moment.
+fn begin_walk(keyspace: &mut Keyspace, writer: &Rc<RefCell<BaseWriter>>) -> io::Result<()> {
+    let began = keyspace.begin_walk(|db| {
         let writer = Rc::clone(writer);
-        let walk = database.table_mut().begin_walk(move |record| {
+        move |record: Record<'_, Object>| {
             let value = StringBytes::of(record.payload());
             let value = value.expect("every value of this version is a string");
             let expiry = record.expiry().map(|at_ms| at_ms.max(1).unsigned_abs());
             writer.borrow_mut().string(db as u32, record.key(), &value, expiry);
-        });
-        let Some(walk) = walk else {
-            end_walks(keyspace, &walks);
-            return Err(io::Error::other("an earlier walk is still being cleared: try again"));
-        };
-        walks.push((db, walk));
-    }
-    Ok(walks)
-}
-
-fn end_walks(keyspace: &mut Keyspace, walks: &[(usize, WalkId)]) {
-    for (db, walk) in walks {
-        if let Some(database) = keyspace.database_mut(*db) {
-            database.table_mut().end_walk(*walk);
         }
+    });
+    if began {
+        return Ok(());
     }
+    Err(io::Error::other("an earlier walk is still being cleared: try again"))
 }
 
 impl Base {
-    /// Moves the walks on until they are complete or `is_over`, and writes what they gave. True:
-    /// there is more to do.
+    /// Moves the walk on until it is complete or `is_over`, and writes what it gave. True: there
+    /// is more to do.
     fn advance(
         &mut self,
         keyspace: &mut Keyspace,
         mut is_over: impl FnMut() -> bool,
     ) -> io::Result<bool> {
-        while let Some(&(db, walk)) = self.walks.last() {
-            let table = keyspace.database_mut(db).map(|database| database.table_mut());
-            let Some(table) = table.filter(|table| table.is_walking(walk)) else {
-                return Err(io::Error::other("a database went away under its walk"));
-            };
-            if !table.walk(walk, WALK_RECORDS) {
-                self.walks.pop();
-            }
+        while keyspace.walk(WALK_RECORDS) {
             if self.writer.borrow().buffered_bytes() >= BUFFER_BYTES {
                 self.write()?;
             }
@@ -378,3 +392,6 @@ impl Base {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,8 @@
 //! The shard: a part of the keyspace and its log, and the one place where commands run on it.
 
-use commands::{Across, CommandLimits, Outcome, ShardCommand, ShardContext, ShardPlace};
+use commands::{CommandLimits, Outcome, ShardCommand, ShardContext, ShardPlace};
 use keyspace::{Effects, Keyspace};
 use resp::{Arguments, CommandError, Writer};
-use spec::Flags;
 
 use crate::log::Log;
 use crate::log_switch::ShardSwitch;
@@ -54,12 +53,6 @@ impl Shard {
     ) -> u64 {
         let began_ns = time.now_ns();
         let before = out.len();
-        if let Some(switch) = &mut self.switch
-            && matches!(request.command.across, Across::Everywhere { .. })
-            && request.command.spec.flags.has(Flags::WRITE)
-        {
-            switch.complete_walks(&mut self.keyspace);
-        }
         let result = self.apply(request, time, out);
         let failed = result.is_err();
         if let Err(error) = result {
