@@ -296,7 +296,10 @@ impl Core {
         }
         let limit = self.settings.limits.output_normal.hard_bytes;
         for queued in &commands {
-            if limit != 0 && reply.len() as u64 >= limit {
+            // What is not going to be sent counts for nothing. (Parts have one reply each.)
+            if work.silent && work.part.is_none() {
+                reply.clear();
+            } else if limit != 0 && reply.len() as u64 >= limit {
                 work.overflown = true;
                 break;
             }
@@ -346,6 +349,10 @@ impl Core {
         let (pipeline, output) = (&mut connection.pipeline, &mut connection.output.bytes);
         let mail = &mut self.mail;
         pipeline.settle(origin.place, envelope, output, &mut |spent| mail.recycle(spent));
+        let limit = self.settings.limits.output_normal.hard_bytes;
+        if limit != 0 && connection.unsent_bytes() as u64 >= limit {
+            return self.disconnect_slow(origin.connection);
+        }
         self.note_settled(origin.connection);
     }
 
@@ -353,7 +360,7 @@ impl Core {
     pub(crate) fn note_settled(&mut self, key: ConnectionKey) {
         let Some(connection) = self.connections.find(key) else { return };
         let resumes = match connection.input.held {
-            Held::PipelineFull => connection.pipeline.len() <= PIPELINE_PLACES_MAX / 2,
+            Held::PipelineFull => connection.pipeline.has_room(),
             Held::Barrier => connection.pipeline.is_empty(),
             Held::No | Held::Paused => false,
         };
@@ -406,7 +413,7 @@ impl Core {
 }
 
 /// Places of a connection's pipeline: with more under way, its further commands wait. Enough for a
-/// pipeline of 512 commands on two shards; what the replies of so many can take is what bounds it.
+/// pipeline of 512 commands on two shards. What their replies may take is `flow.rs`.
 pub(crate) const PIPELINE_PLACES_MAX: usize = 256;
 
 /// Messages whose keys are brought near together: two rounds of a pipeline's commands.

@@ -108,13 +108,18 @@ impl Fixture {
 
     /// Sends bytes, lets the server come to rest, and takes what the client was sent.
     pub(crate) fn send(&mut self, client: FixtureClient, bytes: &[u8]) -> String {
+        self.give(client, bytes);
+        self.settle();
+        self.take(client)
+    }
+
+    /// Gives bytes to the client's home, as the beginning of a tick.
+    pub(crate) fn give(&mut self, client: FixtureClient, bytes: &[u8]) {
         let ends = &self.clients[client.0];
         let core = &mut self.cores[ends.home];
         core.begin_tick();
         core.drain_inbox();
         core.handle_received(ends.key.token, bytes);
-        self.settle();
-        self.take(client)
     }
 
     /// What the client was sent since it was last looked at.
@@ -138,7 +143,7 @@ impl Fixture {
     }
 
     /// A core thread's tick but for its ring. Whether it did anything that others may react to.
-    fn tick(&mut self, home: usize) -> bool {
+    pub(crate) fn tick(&mut self, home: usize) -> bool {
         let core = &mut self.cores[home];
         core.begin_tick();
         let mut moved = !core.mail.inbox.is_empty() || !core.agenda.resume.is_empty();

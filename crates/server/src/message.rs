@@ -65,6 +65,8 @@ pub(crate) struct Work {
     pub(crate) reply: Vec<u8>,
     /// Set when this is one part of a transaction over several shards.
     pub(crate) part: Option<Box<Part>>,
+    /// Whether the replies are not sent (CLIENT REPLY).
+    pub(crate) silent: bool,
     /// The replies exceed what the client may leave unread: the commands after that were not run,
     /// and the connection is to be closed.
     pub(crate) overflown: bool,
@@ -137,6 +139,7 @@ impl Work {
         self.commands.clear();
         self.spans.clear();
         self.part = None;
+        self.silent = false;
         self.overflown = false;
         for buffer in [&mut self.bytes, &mut self.reply] {
             buffer.clear();

@@ -168,6 +168,7 @@ impl Core {
             let home = self.mail.shard as u16;
             work.origin = Origin { home, connection: request.key, place };
             work.client = request.client;
+            work.silent = request.silent;
             work.part = Some(Box::new(Part { id, participants, index: index as u16 }));
             arguments.finish(|arguments| work.add(request.command, request.number, arguments));
             self.mail.add_marker(*shard, envelope);
