@@ -29,6 +29,7 @@
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,6 +48,7 @@ use table::Record;
 
 use crate::core::Core;
 use crate::message::Purpose;
+use crate::recovery::LOCK_NAME;
 use crate::settings;
 use crate::shared::Shared;
 
@@ -67,6 +69,9 @@ pub(crate) struct LogSwitch {
     failed: AtomicU64,
     /// Under a lock of its own: the other one is held while files are synced.
     report: Mutex<SwitchReport>,
+    /// The locks of data directories, held while the server lives: a second server there is
+    /// refused. There are several after CONFIG SET dir.
+    locks: Mutex<Vec<File>>,
 }
 
 /// What INFO says of the log being turned on.
@@ -120,7 +125,12 @@ pub(crate) fn prepare(shared: &Shared, next: &Config) -> Result<(), String> {
         tracing::warn!("CONFIG SET appendonly yes: the log is being turned on or off already");
         return Err(REFUSED.to_owned());
     }
-    let switch = Switch::begin(next, shared.shards() as u16).map_err(|error| {
+    let storage = FileStorage::new(settings::log(next).directory);
+    let begun = shared.log_switch.lock_directory(&storage).and_then(|()| {
+        // Only now: what another server has there is not to be touched.
+        Switch::begin(storage, next, shared.shards() as u16)
+    });
+    let switch = begun.map_err(|error| {
         tracing::error!("The append-only log cannot be turned on: {error}");
         REFUSED.to_owned()
     })?;
@@ -133,9 +143,8 @@ pub(crate) fn prepare(shared: &Shared, next: &Config) -> Result<(), String> {
 }
 
 impl Switch {
-    fn begin(config: &Config, shards: u16) -> Result<Self, String> {
+    fn begin(storage: FileStorage, config: &Config, shards: u16) -> Result<Self, String> {
         let log = settings::log(config);
-        let storage = FileStorage::new(log.directory);
         let names = LogNames::new(&log.append_directory, &log.append_file)
             .ok_or_else(|| format!("'{}' cannot name its files", log.append_file))?;
         let mut directory =
@@ -170,6 +179,34 @@ impl LogSwitch {
 
     fn lock_report(&self) -> MutexGuard<'_, SwitchReport> {
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the lock of a data directory while the server lives.
+    pub(crate) fn hold_lock(&self, lock: File) {
+        self.locks.lock().unwrap_or_else(PoisonError::into_inner).push(lock);
+    }
+
+    /// Takes the lock of a data directory, unless this server has it.
+    fn lock_directory(&self, storage: &FileStorage) -> Result<(), String> {
+        match storage.lock(LOCK_NAME) {
+            Ok(lock) => {
+                self.hold_lock(lock);
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+                let wanted = std::fs::metadata(storage.path(LOCK_NAME)).ok();
+                let is_wanted = |lock: &File| {
+                    let pair = wanted.as_ref().zip(lock.metadata().ok());
+                    pair.is_some_and(|(it, own)| (it.dev(), it.ino()) == (own.dev(), own.ino()))
+                };
+                match locks.iter().any(is_wanted) {
+                    true => Ok(()),
+                    false => Err("another server uses the data directory".to_owned()),
+                }
+            }
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// What INFO says.
@@ -281,6 +318,8 @@ impl Core {
         begin_walk(&mut self.shard.keyspace, &writer)
             .map_err(|error| StorageError::new("walk", &tail.path, error))?;
         let segment = Segment::resume(tail.position, policy, self.time.unix_ms() as u64);
+        // Positions begin anew.
+        self.let_waiting_go();
         self.shard.log.turn_on(shard as u16, increment, segment, tail.counter);
         self.shard.switch = Some(ShardSwitch { generation, base: Some(Base { writer, file }) });
         self.background.pending = true;

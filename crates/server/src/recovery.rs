@@ -63,7 +63,7 @@ pub(crate) struct Recovered {
 }
 
 /// The lock's file in the data directory.
-const LOCK_NAME: &str = "bobbin.lock";
+pub(crate) const LOCK_NAME: &str = "bobbin.lock";
 
 /// Bytes replayed between two looks at the clock.
 const STEP_BYTES: u64 = 4 << 20;

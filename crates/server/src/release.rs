@@ -200,6 +200,13 @@ impl Core {
         }
     }
 
+    /// Lets everything go that waits for a log which was turned off.
+    pub(crate) fn let_waiting_go(&mut self) {
+        for batch in std::mem::take(&mut self.release.waiting) {
+            self.let_go(batch.messages, batch.outputs);
+        }
+    }
+
     fn let_go(&mut self, messages: Vec<Envelope<Message>>, outputs: Vec<(ConnectionKey, u64)>) {
         for (key, end) in outputs {
             let Some(connection) = self.connections.find(key) else { continue };

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use config::Config;
+use durability::{FileStorage, Storage};
 
 use crate::fixture::{Fixture, FixtureClient};
-use crate::recovery::Recovery;
+use crate::recovery::{LOCK_NAME, Recovery};
 
 const SHARDS: usize = 2;
 
@@ -198,6 +199,25 @@ fn one_that_fails_is_shown_and_one_that_is_called_off_is_not() {
         "aof_rewrites_consecutive_failures:1",
     ] {
         assert!(lines.iter().any(|it| it == line), "{line}: {lines:?}");
+    }
+}
+
+#[test]
+fn the_directory_of_another_server_is_refused() {
+    let folder = Folder::new();
+    let theirs = FileStorage::new(&folder.0).lock(LOCK_NAME).expect("nobody has it");
+    // As after CONFIG SET dir.
+    let mut server = Fixture::with_config(SHARDS, folder.config(false));
+    let client = server.connect(0);
+    let reply = server.ask(client, "CONFIG SET appendonly yes");
+    assert!(reply.contains("Unable to turn on AOF"), "{reply}");
+    assert!(!folder.0.join("appendonlydir").exists(), "nothing of theirs was touched");
+    drop(theirs);
+    // Its own is no obstacle, as often as it likes.
+    for word in ["yes", "no", "yes"] {
+        let reply = server.ask(client, &format!("CONFIG SET appendonly {word}"));
+        assert_eq!(reply, "+OK\r\n");
+        complete(&mut server);
     }
 }
 
