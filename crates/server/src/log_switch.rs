@@ -26,6 +26,8 @@
 //! Turning the log off is `Core::end_log`, and [`Core::cancel_base`] for a generation that is being
 //! written. What INFO says of all this is a [`SwitchReport`]: that of a rewrite, in Redis' terms.
 
+mod report;
+
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Write};
@@ -33,7 +35,6 @@ use std::os::unix::fs::MetadataExt;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use config::Config;
 use datatypes::Object;
@@ -43,9 +44,9 @@ use durability::{
     Storage, StorageError, TornTail,
 };
 use keyspace::Keyspace;
-
 use table::Record;
 
+use self::report::SwitchReport;
 use crate::core::Core;
 use crate::message::Purpose;
 use crate::recovery::LOCK_NAME;
@@ -72,26 +73,6 @@ pub(crate) struct LogSwitch {
     /// The locks of data directories, held while the server lives: a second server there is
     /// refused. There are several after CONFIG SET dir.
     locks: Mutex<Vec<File>>,
-}
-
-/// What INFO says of the log being turned on.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct SwitchReport {
-    /// Since when it is under way.
-    began: Option<Instant>,
-    /// How often it was begun.
-    pub(crate) begun: u64,
-    /// How often it failed since it last succeeded.
-    pub(crate) failures: u64,
-    /// How many seconds it took when it was last completed or failed.
-    pub(crate) last_seconds: Option<u64>,
-}
-
-impl SwitchReport {
-    /// For how many seconds it has been under way, if it is.
-    pub(crate) fn current_seconds(&self) -> Option<u64> {
-        self.began.map(|began| began.elapsed().as_secs())
-    }
 }
 
 struct Switch {
@@ -136,9 +117,7 @@ pub(crate) fn prepare(shared: &Shared, next: &Config) -> Result<(), String> {
     })?;
     *place = Some(switch);
     drop(place);
-    let mut report = shared.log_switch.lock_report();
-    report.began = Some(Instant::now());
-    report.begun += 1;
+    shared.log_switch.lock_report().begin();
     Ok(())
 }
 
@@ -214,14 +193,6 @@ impl LogSwitch {
         *self.lock_report()
     }
 
-    /// Notes that what is under way has come to an end, and how.
-    fn note_end(&self, succeeded: bool) {
-        let mut report = self.lock_report();
-        report.last_seconds = report.current_seconds();
-        report.began = None;
-        report.failures = if succeeded { 0 } else { report.failures + 1 };
-    }
-
     /// The generation whose cut is to be pushed now, once.
     fn take_cut(&self) -> Option<u64> {
         let mut place = self.lock();
@@ -242,7 +213,7 @@ impl LogSwitch {
             tracing::error!("The append-only log was not turned on: {reason}");
             self.failed.store(generation, Ordering::Release);
             switch.abandon();
-            self.note_end(false);
+            self.lock_report().end(false);
         }
     }
 
@@ -259,7 +230,7 @@ impl LogSwitch {
         match committed {
             Ok(()) => {
                 drop(self.take(generation));
-                self.note_end(true);
+                self.lock_report().end(true);
                 tracing::info!("The append-only log is on: generation {generation} is complete");
             }
             // The manifest may list it already: no file is removed.
@@ -267,7 +238,7 @@ impl LogSwitch {
                 tracing::error!("The append-only log was not turned on: {error}");
                 drop(self.take(generation));
                 self.failed.store(generation, Ordering::Release);
-                self.note_end(false);
+                self.lock_report().end(false);
             }
         }
     }
@@ -379,8 +350,7 @@ impl Core {
         }
         if let Some(switch) = self.shared.log_switch.take(switch.generation) {
             switch.abandon();
-            // As in Redis, what is called off is neither a success nor a failure.
-            self.shared.log_switch.lock_report().began = None;
+            self.shared.log_switch.lock_report().call_off();
         }
     }
 }
