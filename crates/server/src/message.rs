@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use commands::ShardCommand;
-use resp::{Arguments, Protocol, Span};
+use resp::{Arguments, CommandError, Protocol, Span, Writer};
 use spec::Flags;
 
 use crate::connections::ConnectionKey;
@@ -132,6 +132,15 @@ impl Work {
     /// The arguments of a queued command.
     pub(crate) fn arguments(&self, queued: &Queued) -> Arguments<'_> {
         Arguments::new(&self.bytes[queued.bytes.clone()], &self.spans[queued.spans.clone()])
+    }
+
+    /// The log lost what its writes did: all its commands are answered with `error`. Reads go on.
+    pub(crate) fn fail(&mut self, error: &CommandError) {
+        if self.commands.iter().any(Queued::writes) {
+            self.reply.clear();
+            let mut writer = Writer::new(&mut self.reply, self.client.protocol);
+            self.commands.iter().for_each(|_| writer.error(error));
+        }
     }
 
     /// Empties it for the next use. Buffers that grew beyond [`KEPT_BYTES_MAX`] are given back.

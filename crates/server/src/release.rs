@@ -21,11 +21,11 @@
 use std::collections::{HashSet, VecDeque};
 
 use net::Envelope;
-use resp::{CommandError, Writer};
+use resp::CommandError;
 
 use crate::connections::ConnectionKey;
 use crate::core::Core;
-use crate::message::{Message, Queued};
+use crate::message::Message;
 
 /// Replies that wait.
 #[derive(Default)]
@@ -187,14 +187,7 @@ impl Core {
             batch.outputs.iter().for_each(|(key, _)| self.close(*key));
             let mut messages = batch.messages;
             if batch.wrote {
-                let writes =
-                    |it: &&mut Envelope<Message>| it.work.commands.iter().any(Queued::writes);
-                for envelope in messages.iter_mut().filter(writes) {
-                    let work = &mut envelope.work;
-                    work.reply.clear();
-                    let mut writer = Writer::new(&mut work.reply, work.client.protocol);
-                    work.commands.iter().for_each(|_| writer.error(&error));
-                }
+                messages.iter_mut().for_each(|envelope| envelope.work.fail(&error));
             }
             self.return_messages(messages);
         }
