@@ -10,7 +10,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Folders that are not the project's: build products, data, and what version control keeps.
+/// What is not the project's: build products, data, and what version control keeps (a folder, or a
+/// file in a worktree).
 const SKIPPED: &[&str] = &[".git", "target", "data", "corpus", "artifacts", "__pycache__"];
 
 /// A text file of the repository.
@@ -28,7 +29,10 @@ pub(crate) fn all_files() -> Vec<File> {
     while let Some(folder) = pending.pop() {
         for entry in fs::read_dir(&folder).expect("the repository can be read").flatten() {
             let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
-            if path.is_dir() && !SKIPPED.contains(&name.as_str()) {
+            if SKIPPED.contains(&name.as_str()) {
+                continue;
+            }
+            if path.is_dir() {
                 pending.push(path);
             } else if path.is_file() {
                 files.extend(read(root, path));

@@ -34,10 +34,15 @@ pub enum Outcome {
 }
 
 /// How a command spreads over shards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Across {
-    /// All its keys have to live on one shard, where it runs. Without keys it runs at home.
-    OneShard,
+    /// It needs all its keys in one place. Where they live on one shard it runs there, without keys
+    /// it runs at home; otherwise it runs at home on what their shards lend it. All its keys are
+    /// named by its key specs.
+    Together {
+        /// The database of the key at an argument, given the client's.
+        db_of: fn(Arguments<'_>, usize, u32) -> u32,
+    },
     /// It has one key spec, a range from a fixed index. Each shard that holds some of its keys runs
     /// it with those only (`step` arguments a key, in the command's order), and the replies merge.
     Split {
@@ -52,6 +57,11 @@ pub enum Across {
     /// Its first argument is a cursor that names a shard: see
     /// [`cursor_shard`](crate::cursor_shard).
     Cursor,
+}
+
+impl Across {
+    /// It needs all its keys in one place, and they are in the client's database.
+    pub const TOGETHER: Self = Self::Together { db_of: |_, _, db| db };
 }
 
 impl std::fmt::Debug for ShardCommand {

@@ -16,8 +16,12 @@ use table::Table;
 /// the kernel (measured in `datatypes::Object`), 64 KiB cost 4 us.
 const DROPPED_AT_ONCE_BYTES_MAX: usize = 64 << 10;
 
-/// Records of a table taken apart per unit of a slice's budget.
-const RECORDS_A_UNIT: usize = 64;
+/// Steps in a unit of a slice's budget: one is a record of a table, or [`STEP_BYTES`] of objects.
+const STEPS_A_UNIT: usize = 64;
+
+/// So that a unit is 512 KiB, which is what [`Object::free_slice`] frees at a time (its measurement
+/// is there).
+const STEP_BYTES: usize = (512 << 10) / STEPS_A_UNIT;
 
 /// Something large, on its way out.
 enum Doom {
@@ -77,45 +81,54 @@ impl Doomed {
         self.queue.is_empty()
     }
 
-    /// Frees up to `units` pieces, each of which takes 0.1 ms at most: 1 MiB of an object, or 64
-    /// records of a table. True while there is more.
+    /// Frees what `units` pay for, each of which takes 0.1 ms at most: 512 KiB of objects, 64
+    /// records of a table, or some of both. True while there is more.
     pub fn free_slice(&mut self, units: usize) -> bool {
-        for _ in 0..units {
-            match self.queue.pop_front() {
+        let mut steps = units.saturating_mul(STEPS_A_UNIT);
+        while steps > 0 {
+            let taken = match self.queue.pop_front() {
                 None => return false,
                 Some(Doom::Object(object)) => self.free_object(object),
-                Some(Doom::Table(table)) => self.free_table(table),
-            }
+                Some(Doom::Table(table)) => self.free_table(table, steps.min(STEPS_A_UNIT)),
+            };
+            steps = steps.saturating_sub(taken.max(1));
         }
         !self.queue.is_empty()
     }
 
-    fn free_object(&mut self, mut object: Object) {
+    /// Frees a piece of an object; returns how many steps that was.
+    fn free_object(&mut self, mut object: Object) -> usize {
+        let before = object.heap_bytes();
         if object.free_slice() {
             self.pending -= 1;
             self.freed += 1;
-        } else {
-            self.queue.push_front(Doom::Object(object));
+            return before / STEP_BYTES;
         }
+        let freed = before.saturating_sub(object.heap_bytes());
+        self.queue.push_front(Doom::Object(object));
+        freed / STEP_BYTES
     }
 
-    fn free_table(&mut self, mut table: Box<Table<Object>>) {
+    /// Takes about `records` records of a table out; returns how many these were.
+    fn free_table(&mut self, mut table: Box<Table<Object>>, records: usize) -> usize {
         let before = table.len();
         let queue = &mut self.queue;
         let mut large = 0;
-        let more = table.drain(RECORDS_A_UNIT, |object| {
+        let more = table.drain(records, |object| {
             if object.heap_bytes() > DROPPED_AT_ONCE_BYTES_MAX {
                 large += 1;
                 queue.push_back(Doom::Object(object));
             }
         });
+        let taken = before - table.len();
         // a large object of the table stays pending until it is freed itself
-        let gone = (before - table.len()) as u64 - large;
+        let gone = taken as u64 - large;
         self.pending -= gone;
         self.freed += gone;
         if more {
             self.queue.push_front(Doom::Table(table));
         }
+        taken
     }
 }
 
@@ -138,6 +151,17 @@ mod tests {
         }
         assert!(slices >= 8, "{slices}");
         assert_eq!((doomed.pending(), doomed.freed()), (0, 1));
+    }
+
+    #[test]
+    fn a_unit_pays_for_so_many_bytes_of_objects() {
+        let mut doomed = Doomed::default();
+        (0..20).for_each(|_| doomed.push(Object::string(vec![1; 100 << 10])));
+        // five objects of 100 KiB are 500 KiB; the sixth begins within the unit
+        assert!(doomed.free_slice(1));
+        assert_eq!(doomed.freed(), 6);
+        assert!(!doomed.free_slice(3));
+        assert_eq!((doomed.pending(), doomed.freed()), (0, 20));
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub struct Keyspace {
     now_ms: i64,
 }
 
-/// A flush that is to free before its reply frees this much: 16 units are 1024 records or 16 MiB,
+/// A flush that is to free before its reply frees this much: 16 units are 1024 records or 8 MiB,
 /// at most 1 ms.
 const FLUSH_SYNC_UNITS_MAX: usize = 16;
 

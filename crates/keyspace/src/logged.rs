@@ -48,6 +48,12 @@ impl LoggedCommands {
         self.commands.push((db, self.bytes.len()));
     }
 
+    /// Appends a command that is encoded already, for database `db`.
+    pub fn push_encoded(&mut self, db: usize, command: &[u8]) {
+        self.bytes.extend_from_slice(command);
+        self.commands.push((db, self.bytes.len()));
+    }
+
     /// The commands in order: database and RESP bytes.
     pub fn iter(&self) -> impl Iterator<Item = (usize, &[u8])> {
         let mut start = 0;

@@ -1,9 +1,11 @@
-//! Copies of whole records: COPY. (Moves are [`Keyspace::take`] and [`Keyspace::put`].)
+//! Whole records: copies of them (COPY; moves are [`Keyspace::take`] and [`Keyspace::put`]), and the
+//! commands that make them.
 
 use datatypes::Object;
+use datatypes::string::StringBytes;
 use table::{OwnedPayload, PayloadRef, Taken};
 
-use crate::{Keyspace, Step};
+use crate::{Keyspace, LoggedCommands, Step};
 
 impl Keyspace {
     /// A copy of the live record of `key`, with its expiry and its raw flag; it counts as just
@@ -17,6 +19,23 @@ impl Keyspace {
             PayloadRef::Object(object) => OwnedPayload::Object(duplicate(object)),
         };
         Some(Taken { payload, expiry: record.expiry(), access, raw: record.is_raw() })
+    }
+
+    /// Appends the commands that make the record of `key`, past its moment or not, where it is not.
+    /// None, if there is no such record. O(size of the value).
+    pub fn log_record(&self, db: usize, key: &[u8], logged: &mut LoggedCommands) {
+        let database = self.database(db);
+        let Some(record) = database.and_then(|it| it.table.find(self.hasher.hash(key), key)) else {
+            return;
+        };
+        let Some(value) = StringBytes::of(record.payload()) else { return };
+        match record.expiry() {
+            None => logged.push(db, &[b"SET", key, &value]),
+            Some(at_ms) => {
+                let at_ms = at_ms.max(1).to_string();
+                logged.push(db, &[b"SET", key, &value, b"PXAT", at_ms.as_bytes()]);
+            }
+        }
     }
 }
 

@@ -250,8 +250,6 @@ errors! {
         NotEnabled(&'static NotEnabled),
         /// `ERR x is not allowed in cluster mode`.
         NotInCluster(&'static str),
-        /// `ERR x cannot contain spaces, newlines or special characters.`, of CLIENT SETINFO.
-        SpecialCharacters(&'static str),
         /// `ERR Can't execute 'x': only (P|S)SUBSCRIBE / ... are allowed in this context`.
         SubscribedOnly(&'static str),
         /// `MISCONF Errors writing to the AOF file: x`.
@@ -341,6 +339,13 @@ impl CommandError {
     #[must_use]
     pub fn unrecognized_option(option: &[u8]) -> Self {
         Self::quoting(&[b"ERR Unrecognized option '", option, b"'"])
+    }
+
+    /// CLIENT SETINFO: no value of the attribute, which is quoted as it was sent.
+    #[must_use]
+    pub fn special_characters(attribute: &[u8]) -> Self {
+        let text = b" cannot contain spaces, newlines or special characters.";
+        Self::quoting(&[b"ERR ", attribute, text])
     }
 
     /// HELLO does not know the option, or it lacks its arguments.
@@ -473,9 +478,6 @@ impl CommandError {
                  server.",
             ]),
             Self::NotInCluster(name) => put(&["ERR ", name, " is not allowed in cluster mode"]),
-            Self::SpecialCharacters(name) => {
-                put(&["ERR ", name, " cannot contain spaces, newlines or special characters."]);
-            }
             Self::SubscribedOnly(name) => put(&[
                 "ERR Can't execute '",
                 name,

@@ -37,8 +37,9 @@ pub(crate) fn admit(
     arity(entry, arguments)?;
     enabled(core, key, entry)?;
     authenticated(core, key, entry)?;
-    not_paused(core, key, entry)?;
-    if entry.spec.flags.has(Flags::WRITE) {
+    let flags = flags_of(core, key, entry)?;
+    not_paused(core, key, flags)?;
+    if flags.has(Flags::WRITE) {
         log_takes_writes(core)?;
     }
     Ok(entry)
@@ -130,9 +131,32 @@ fn authenticated(core: &mut Core, key: ConnectionKey, entry: &Entry) -> Result<(
     Err(CommandError::NoAuth)
 }
 
+/// The command's flags; EXEC has those of all that it runs.
+///
+/// # Errors
+/// The client is between MULTI and EXEC, where the command is not allowed.
+#[inline]
+fn flags_of(
+    core: &mut Core,
+    key: ConnectionKey,
+    entry: &'static Entry,
+) -> Result<Flags, CommandError> {
+    let flags = entry.spec.flags;
+    if matches!(entry.action, Action::Shard(_)) {
+        return Ok(flags);
+    }
+    let Some(connection) = core.connections.find(key) else { return Ok(flags) };
+    let multi = &connection.session.multi;
+    if multi.queued().is_some() && flags.has(Flags::NO_MULTI) {
+        return Err(CommandError::NotInsideTransaction);
+    }
+    let queued = if crate::commands::is_exec(entry) { multi.flags() } else { Flags::NONE };
+    Ok(flags.with(queued))
+}
+
 /// CLIENT PAUSE does not hold it back.
-fn not_paused(core: &mut Core, key: ConnectionKey, entry: &Entry) -> Result<(), Refusal> {
-    if !core.pause.holds(core.time.unix_ms(), entry.spec.flags) {
+fn not_paused(core: &mut Core, key: ConnectionKey, flags: Flags) -> Result<(), Refusal> {
+    if !core.pause.holds(core.time.unix_ms(), flags) {
         return Ok(());
     }
     if let Some(connection) = core.connections.find(key) {

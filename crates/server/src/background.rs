@@ -32,7 +32,8 @@ impl Core {
             self.background.periods += 1;
             self.begin_period();
         }
-        if self.background.pending {
+        // What was deleted is given back before new keys take its place, not a period later.
+        if self.background.pending || !self.shard.keyspace.doomed().is_empty() {
             let more = self.run_slice();
             let base = self.advance_base(self.time.now_ns() + SLICE_NS_MAX);
             self.background.pending = more || base;
@@ -91,6 +92,7 @@ impl Core {
     /// Whether there is something to do without waiting for anything.
     pub(crate) fn has_work(&self) -> bool {
         self.background.pending
+            || !self.shard.keyspace.doomed().is_empty()
             || !self.agenda.resume.is_empty()
             || !self.agenda.flush.is_empty()
             || !self.agenda.close.is_empty()

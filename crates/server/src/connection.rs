@@ -63,6 +63,8 @@ pub(crate) struct Output {
     pub(crate) receive_ended: bool,
     /// Up to which position of that stream the log allows to send.
     pub(crate) allowed: u64,
+    /// Whether a reply may be of a write on this shard that its log does not have yet.
+    pub(crate) wrote: bool,
 }
 
 /// A send under way on the ring.

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use commands::ShardPlace;
 use keyspace::Keyspace;
 use net::{Batch, Clock, Envelope, Inbox, Inboxes, Peer, Stream};
-use resp::Writer;
 
 use crate::background::Background;
 use crate::connection::{Connection, Held};
@@ -31,7 +30,7 @@ use crate::shard::Shard;
 use crate::shared::Shared;
 use crate::statistics::Statistics;
 use crate::time::Time;
-use crate::watch::Ran;
+use crate::transaction::{Guests, HeldTransactions};
 
 /// A core thread's state.
 pub(crate) struct Core {
@@ -55,6 +54,10 @@ pub(crate) struct Core {
     pub(crate) release: Release,
     /// Answers that all core threads contribute to.
     pub(crate) gatherings: Gatherings,
+    /// Transactions of our connections that hold their keys.
+    pub(crate) held: HeldTransactions,
+    /// Where commands of these run, on values of several shards.
+    pub(crate) guests: Guests,
     /// Scratch for the commands of one piece of input.
     pub(crate) parsed: Parsed,
     /// What is to be done for connections in this tick.
@@ -126,6 +129,8 @@ impl Core {
             statistics,
             release: Release::default(),
             gatherings: Gatherings::default(),
+            held: HeldTransactions::default(),
+            guests: Guests::default(),
             parsed: Parsed::default(),
             agenda: Agenda::default(),
             open_run: None,
@@ -224,7 +229,8 @@ impl Core {
 
     /// The peer closed, or the connection failed.
     pub(crate) fn handle_ended(&mut self, token: u32) -> Option<Box<Connection>> {
-        let connection = self.connections.remove(token)?;
+        let mut connection = self.connections.remove(token)?;
+        self.end_watching(connection.session.multi.take_watching());
         self.shared.connection_closed(self.mail.shard);
         Some(connection)
     }
@@ -261,7 +267,7 @@ impl Core {
         self.shard.prefetch_records();
     }
 
-    fn handle_message(&mut self, mut envelope: Envelope<Message>) {
+    pub(crate) fn handle_message(&mut self, mut envelope: Envelope<Message>) {
         match std::mem::take(&mut envelope.purpose) {
             Purpose::Run => self.run_work(envelope),
             Purpose::Replies => self.handle_replies(envelope),
@@ -284,60 +290,12 @@ impl Core {
         }
     }
 
-    /// Runs the commands of a message, and sends it back when the tick's log is written.
-    fn run_work(&mut self, mut envelope: Envelope<Message>) {
-        let work = &mut envelope.work;
-        let commands = std::mem::take(&mut work.commands);
-        let mut reply = std::mem::take(&mut work.reply);
-        // A transaction that only reads logs nothing, not even marks.
-        let logged = work.part.as_ref().filter(|_| commands.iter().any(|it| it.writes()));
-        if let Some(part) = logged {
-            self.shard.log.begin_part(part);
-        }
-        let limit = self.settings.limits.output_normal.hard_bytes;
-        for queued in &commands {
-            // What is not going to be sent counts for nothing. (Parts have one reply each.)
-            if work.silent && work.part.is_none() {
-                reply.clear();
-            } else if limit != 0 && reply.len() as u64 >= limit {
-                work.overflown = true;
-                break;
-            }
-            let request = crate::shard::ShardRequest {
-                command: queued.command,
-                number: queued.number,
-                arguments: work.arguments(queued),
-                client: work.client,
-            };
-            // A part of a transaction is never refused: its home has asked.
-            if let Err(error) = self.make_room_for(queued.command)
-                && work.part.is_none()
-            {
-                self.statistics.count_rejected(Some(queued.number), &error);
-                Writer::new(&mut reply, work.client.protocol).error(&error);
-                continue;
-            }
-            let took_ns = self.shard.run(&request, &mut self.statistics, &self.time, &mut reply);
-            if self.statistics.is_notable(took_ns) {
-                let arguments = request.arguments;
-                let origin = work.origin;
-                let (home, connection) = (usize::from(origin.home), origin.connection);
-                let spec = &queued.command.spec;
-                self.note_long(Ran { home, connection, spec, arguments, took_ns });
-            }
-        }
-        if let Some(part) = logged {
-            self.shard.log.end_part(part);
-        }
-        work.commands = commands;
-        work.reply = reply;
-        envelope.purpose = Purpose::Replies;
-        self.release.hold_message(envelope);
-    }
-
     /// The replies of a message of ours came back.
     pub(crate) fn handle_replies(&mut self, envelope: Envelope<Message>) {
         self.mail.under_way -= 1;
+        if let Some(id) = envelope.work.stage.as_ref().map(|stage| stage.id) {
+            return self.handle_stage(id, envelope);
+        }
         let origin = envelope.work.origin;
         let Some(connection) = self.connections.find(origin.connection) else {
             return self.mail.recycle(envelope);
@@ -354,6 +312,30 @@ impl Core {
             return self.disconnect_slow(origin.connection);
         }
         self.note_settled(origin.connection);
+    }
+
+    /// The reply for a place of a connection's pipeline is here.
+    pub(crate) fn settle_place(&mut self, key: ConnectionKey, place: u64, reply: Vec<u8>) {
+        let Some(connection) = self.connections.find(key) else { return };
+        let (pipeline, output) = (&mut connection.pipeline, &mut connection.output.bytes);
+        let mail = &mut self.mail;
+        pipeline.settle_bytes(place, reply, output, &mut |spent| mail.recycle(spent));
+        self.note_settled(key);
+    }
+
+    /// The answer for a piece of a transaction is here.
+    pub(crate) fn settle_piece(
+        &mut self,
+        key: ConnectionKey,
+        place: u64,
+        piece: usize,
+        reply: Vec<u8>,
+    ) {
+        let Some(connection) = self.connections.find(key) else { return };
+        let (pipeline, output) = (&mut connection.pipeline, &mut connection.output.bytes);
+        let mail = &mut self.mail;
+        pipeline.settle_piece(place, (piece, reply), output, &mut |spent| mail.recycle(spent));
+        self.note_settled(key);
     }
 
     /// After something settled in a connection's pipeline: list it for what follows from that.

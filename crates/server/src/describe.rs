@@ -90,7 +90,9 @@ pub(crate) fn line(
     put(&mut line, "idle", seconds_since(activity.last_ms));
     put(&mut line, "flags", flags(connection));
     put(&mut line, "db", session.client.db);
-    line.extend_from_slice(b" sub=0 psub=0 ssub=0 multi=-1");
+    line.extend_from_slice(b" sub=0 psub=0 ssub=0");
+    let queued = session.multi.queued();
+    put(&mut line, "multi", queued.map_or(-1, |commands| commands as i64));
     put_buffers(&mut line, connection, asks.then_some(asking));
     let sending = connection.output.sending.is_some();
     put(&mut line, "events", if sending { "rw" } else { "r" });
@@ -118,7 +120,7 @@ fn put_buffers(line: &mut Vec<u8>, connection: &Connection, asking: Option<Askin
     put(line, "qbuf", waiting + request);
     put(line, "qbuf-free", pending.capacity() - waiting);
     put(line, "argv-mem", asking.map_or(0, |asking| asking.argument_bytes));
-    put(line, "multi-mem", 0);
+    put(line, "multi-mem", connection.session.multi.heap_bytes());
     put(line, "rbs", output.bytes.capacity());
     put(line, "rbp", output.bytes.len());
     put(line, "obl", if asking.is_some() { 0 } else { output.bytes.len() });
@@ -134,6 +136,7 @@ fn flags(connection: &Connection) -> String {
     let letters = [
         (modes.monitor, 'O'),
         (connection.input.held == Held::Paused, 'b'),
+        (session.multi.queued().is_some(), 'x'),
         (modes.close_after_reply, 'c'),
         (modes.close_now, 'A'),
         (matches!(session.peer, Peer::Unix(_)), 'U'),

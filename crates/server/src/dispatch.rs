@@ -4,21 +4,23 @@
 //! - One shard, another one: the command joins the *open run*, the message that collects
 //!   consecutive commands of this connection for that shard. The run is sent before anything else
 //!   of this connection happens, so the order of effects is the order of the commands.
-//! - Several shards: a transaction (`transaction.rs`).
+//! - Several shards: a transaction (`transaction/`).
+//! - The keys are held by a transaction: the command waits as a message does (`holds.rs`).
+//! - Between MULTI and EXEC: it is queued (`multi.rs`).
 //!
 //! Before a local command runs the inbox is looked into: whoever entered it took effect earlier.
 
 use commands::{Across, ShardCommand};
 use net::Envelope;
 use resp::{Arguments, CommandError, Writer};
-use spec::{FindKeys, shard_of_slot, slot_of};
+use spec::{FindKeys, Flags, shard_of_slot, slot_of};
 
 use crate::connections::ConnectionKey;
 use crate::core::Core;
 use crate::message::{Client, Message, Origin, Purpose};
+use crate::notable::Ran;
 use crate::registry::{Action, Entry};
 use crate::shard::ShardRequest;
-use crate::watch::Ran;
 
 /// Most commands that travel as one message.
 const RUN_COMMANDS_MAX: usize = 64;
@@ -43,8 +45,10 @@ pub(crate) struct OpenRun {
 }
 
 /// Where the keys of a command live.
-enum Place {
+pub(crate) enum Place {
+    /// On this shard.
     One(usize),
+    /// On several.
     Several,
 }
 
@@ -59,20 +63,24 @@ impl Core {
         match crate::admission::admit(self, key, entry, arguments) {
             Ok(entry) => match entry.action {
                 Action::Shard(command) => {
-                    self.run_shard_command(key, entry, command, arguments);
-                    if self.shared.has_monitors() {
+                    let ran = self.run_shard_command(key, entry, command, arguments);
+                    if ran && self.shared.has_monitors() {
                         let words: Vec<&[u8]> = arguments.iter().collect();
                         self.show_to_monitors(key, entry.spec, &words);
                     }
                 }
                 Action::Session(command) => {
                     self.send_open_run();
+                    if self.queue_in_multi(key, entry, arguments) {
+                        return true;
+                    }
                     crate::commands::run(self, key, entry, command, arguments);
                 }
                 Action::Container => {}
             },
             Err(crate::admission::Refusal::Error(error)) => {
                 self.send_open_run();
+                let error = self.refuse_in_multi(key, entry, error);
                 self.reply_error(key, entry.map(|entry| entry.number), &error);
             }
             Err(crate::admission::Refusal::Later) => return false,
@@ -84,14 +92,19 @@ impl Core {
         true
     }
 
+    /// Runs a shard command, or queues it between MULTI and EXEC. Whether it is run.
     fn run_shard_command(
         &mut self,
         key: ConnectionKey,
         entry: &'static Entry,
         command: &'static ShardCommand,
         arguments: Arguments<'_>,
-    ) {
-        let Some(connection) = self.connections.find(key) else { return };
+    ) -> bool {
+        let Some(connection) = self.connections.find(key) else { return false };
+        if connection.session.multi.queued().is_some() {
+            self.send_open_run();
+            return !self.queue_in_multi(key, entry, arguments);
+        }
         let session = &mut connection.session;
         session.activity.last_command = entry.number + 1;
         session.activity.commands += 1;
@@ -102,44 +115,37 @@ impl Core {
         let client = session.client;
         let number = entry.number;
         let request = Request { key, command, number, arguments, client, silent };
-        match self.place(&request) {
-            Ok(Place::One(shard)) if shard == self.mail.shard => self.run_local(&request),
-            Ok(Place::One(shard)) => self.run_remote(shard, &request),
-            Ok(Place::Several) => {
+        match self.place(command, arguments) {
+            Place::One(shard) if shard == self.mail.shard => self.run_local(&request),
+            Place::One(shard) => self.run_remote(shard, &request),
+            Place::Several => {
                 self.send_open_run();
                 self.begin_transaction(&request);
             }
-            Err(error) => {
-                self.send_open_run();
-                self.reply_error(key, Some(number), &error);
-            }
         }
+        true
     }
 
     /// Where a command has to run.
-    fn place(&self, request: &Request<'_>) -> Result<Place, CommandError> {
+    pub(crate) fn place(&self, command: &'static ShardCommand, arguments: Arguments<'_>) -> Place {
         let shards = self.mail.shards();
         if shards == 1 {
-            return Ok(Place::One(self.mail.shard));
+            return Place::One(self.mail.shard);
         }
-        let arguments = request.arguments;
-        match request.command.across {
-            Across::OneShard => self.place_of_keys(request.command, arguments),
-            Across::Split { .. } => self.place_of_keys(request.command, arguments),
-            Across::Everywhere { .. } => Ok(Place::Several),
+        match command.across {
+            Across::Together { .. } | Across::Split { .. } => {
+                self.place_of_keys(command, arguments)
+            }
+            Across::Everywhere { .. } => Place::Several,
             Across::Cursor => {
                 let cursor = arguments.get(1).and_then(resp::number::parse_u64);
                 let shard = cursor.map_or(0, commands::cursor_shard);
-                Ok(Place::One(if shard < shards { shard } else { self.mail.shard }))
+                Place::One(if shard < shards { shard } else { self.mail.shard })
             }
         }
     }
 
-    fn place_of_keys(
-        &self,
-        command: &'static ShardCommand,
-        arguments: Arguments<'_>,
-    ) -> Result<Place, CommandError> {
+    fn place_of_keys(&self, command: &'static ShardCommand, arguments: Arguments<'_>) -> Place {
         let shards = self.mail.shards();
         let shard_of = |at: usize| shard_of_slot(slot_of(&arguments[at]), shards);
         // The common case: one spec that names exactly one key, at a fixed place.
@@ -147,7 +153,7 @@ impl Core {
             && let spec::BeginSearch::Index(at) = only.begin
             && let FindKeys::Range { last: 0, .. } = only.find
         {
-            return Ok(Place::One(shard_of(usize::from(at))));
+            return Place::One(shard_of(usize::from(at)));
         }
         let mut found: Option<usize> = None;
         let mut several = false;
@@ -158,10 +164,11 @@ impl Core {
             found = Some(shard);
         });
         // Arguments that contradict the key specs are refused by the command itself, anywhere.
-        match (visited, several) {
-            (Err(_), _) => Ok(Place::One(self.mail.shard)),
-            (Ok(()), true) => Ok(Place::Several),
-            (Ok(()), false) => Ok(Place::One(found.unwrap_or(self.mail.shard))),
+        let refused = visited.is_err() || crate::transaction::is_uneven(command, arguments);
+        match (refused, several) {
+            (true, _) => Place::One(self.mail.shard),
+            (false, true) => Place::Several,
+            (false, false) => Place::One(found.unwrap_or(self.mail.shard)),
         }
     }
 
@@ -170,10 +177,14 @@ impl Core {
         if !self.mail.inbox.is_empty() {
             self.drain_inbox();
         }
+        if !self.shard.holds.is_idle() && self.waits_for_held(request) {
+            return;
+        }
         if let Err(error) = self.make_room_for(request.command) {
             return self.reply_error(request.key, Some(request.number), &error);
         }
         let Some(connection) = self.connections.find(request.key) else { return };
+        connection.output.wrote |= request.command.spec.flags.has(Flags::WRITE);
         let out = connection.reply_buffer();
         let before = out.len();
         let request_here = ShardRequest {
@@ -193,6 +204,35 @@ impl Core {
         }
     }
 
+    /// Has a local command wait, as a message to this very core thread, if its keys are held.
+    #[cold]
+    fn waits_for_held(&mut self, request: &Request<'_>) -> bool {
+        let claimed = self.claimed_by_command(request.command, request.arguments);
+        if !self.shard.holds.is_claimed(&claimed) {
+            return false;
+        }
+        let envelope = self.message_for(request);
+        self.mail.under_way += 1;
+        self.shard.holds.wait(envelope, claimed);
+        true
+    }
+
+    /// A message with a first command, and a place for its replies.
+    fn message_for(&mut self, request: &Request<'_>) -> Envelope<Message> {
+        let mut envelope = self.mail.envelope();
+        let place = match self.connections.find(request.key) {
+            Some(connection) => connection.pipeline.open(request.silent),
+            None => 0,
+        };
+        let home = self.mail.shard as u16;
+        envelope.purpose = Purpose::Run;
+        envelope.work.origin = Origin { home, connection: request.key, place };
+        envelope.work.client = request.client;
+        envelope.work.silent = request.silent;
+        envelope.work.add(request.command, request.number, request.arguments);
+        envelope
+    }
+
     fn run_remote(&mut self, shard: usize, request: &Request<'_>) {
         if let Some(open) = &mut self.open_run
             && open.shard == shard
@@ -203,17 +243,7 @@ impl Core {
             return;
         }
         self.send_open_run();
-        let mut envelope = self.mail.envelope();
-        let Some(connection) = self.connections.find(request.key) else {
-            return self.mail.recycle(envelope);
-        };
-        let place = connection.pipeline.open(request.silent);
-        let home = self.mail.shard as u16;
-        envelope.purpose = Purpose::Run;
-        envelope.work.origin = Origin { home, connection: request.key, place };
-        envelope.work.client = request.client;
-        envelope.work.silent = request.silent;
-        envelope.work.add(request.command, request.number, request.arguments);
+        let envelope = self.message_for(request);
         self.open_run = Some(OpenRun { shard, silent: request.silent, envelope });
     }
 

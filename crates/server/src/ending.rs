@@ -36,8 +36,10 @@ impl Core {
         }
     }
 
-    /// Takes the end a step further, at the end of a tick.
+    /// At the end of a tick: says what memory is used now, and takes the server's end a step
+    /// further.
     pub(crate) fn end_tick(&mut self) {
+        self.publish_bounded_memory();
         match self.ending {
             Ending::No | Ending::Ended => {}
             Ending::Draining(until_ms) => {

@@ -44,19 +44,24 @@ impl Core {
         }
         let until_ns = self.time.now_ns() + EVICT_NS_MAX;
         loop {
-            let shard = &mut self.shard;
-            let eviction = shard.keyspace.evict_one(&mut shard.effects);
-            shard.log.record_background(&shard.effects);
-            shard.effects.clear();
-            if eviction == Eviction::Nothing {
+            // What is deleted already goes first: no further key has to for it.
+            if self.shard.keyspace.doomed().is_empty() && !self.evict_one() {
                 return self.others_may_evict();
             }
-            shard.keyspace.doomed_mut().free_slice(1);
+            self.shard.keyspace.doomed_mut().free_slice(1);
             self.publish_memory();
             if self.shared.memory_bytes() <= max || self.time.now_ns() >= until_ns {
                 return true;
             }
         }
+    }
+
+    /// Evicts a key of this shard and logs that. False: none may go.
+    fn evict_one(&mut self) -> bool {
+        let shard = &mut self.shard;
+        let eviction = shard.keyspace.evict_one(&mut shard.effects);
+        shard.record_background(self.time.unix_ms());
+        eviction != Eviction::Nothing
     }
 
     /// Whether memory is above `maxmemory` and keys may go: then the background goes on evicting.
@@ -83,6 +88,15 @@ impl Core {
             && policy != EvictionPolicy::NoEviction
             && !policy.is_volatile()
             && self.shard.keys() == 0
+    }
+
+    /// At the end of a tick: where memory is bounded, what this tick freed must not keep others
+    /// evicting.
+    #[inline]
+    pub(crate) fn publish_bounded_memory(&mut self) {
+        if self.settings.limits.memory_bytes_max != 0 {
+            self.publish_memory();
+        }
     }
 
     /// Tells the others how much memory this shard and its connections use: the records' slabs, and

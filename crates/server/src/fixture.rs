@@ -154,7 +154,9 @@ impl Fixture {
         if let Some(due) = core.write_log() {
             self.syncs.push((home, due));
         }
+        let waited = core.release.is_waiting();
         core.release_replies();
+        moved |= waited && !core.release.is_waiting();
         moved |= !core.agenda.flush.is_empty();
         for key in std::mem::take(&mut core.agenda.flush) {
             self.flush(home, key);

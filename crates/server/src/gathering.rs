@@ -9,6 +9,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use durability::TransactionId;
 use resp::{Protocol, Writer};
 
 use crate::connection::Held;
@@ -56,17 +57,26 @@ pub(crate) struct Gatherings {
 }
 
 struct Gathering {
-    key: ConnectionKey,
-    place: u64,
+    target: Target,
     protocol: Protocol,
     parts: Vec<Option<AnyPart>>,
     merge: Merge,
 }
 
+/// Where an answer goes.
+#[derive(Clone, Copy)]
+pub(crate) enum Target {
+    /// To a place of a connection's pipeline.
+    Place { key: ConnectionKey, place: u64 },
+    /// To a piece of the transaction at that place.
+    Piece { key: ConnectionKey, place: u64, piece: usize },
+    /// To a piece of a held transaction's stage.
+    Held { id: TransactionId, piece: usize },
+}
+
 impl Core {
     /// Asks all core threads, in the name of a connection.
     pub(crate) fn ask(&mut self, key: ConnectionKey, question: Question) {
-        let shards = self.mail.shards();
         let Some(connection) = self.connections.find(key) else { return };
         let silent = connection.session.replies.is_silent();
         let place = connection.pipeline.open(silent);
@@ -74,12 +84,24 @@ impl Core {
         if question.barrier {
             connection.input.held = Held::Barrier;
         }
+        if let Some(reply) = self.ask_for(Target::Place { key, place }, protocol, question) {
+            self.settle_place(key, place, reply);
+        }
+    }
+
+    /// Asks all core threads; the answer goes to `target`, unless it is here at once.
+    pub(crate) fn ask_for(
+        &mut self,
+        target: Target,
+        protocol: Protocol,
+        question: Question,
+    ) -> Option<Vec<u8>> {
+        let (home, shards) = (self.mail.shard, self.mail.shards());
         let id = self.gatherings.next;
         self.gatherings.next += 1;
         let parts = (0..shards).map(|_| None).collect();
         let merge = question.merge;
-        self.gatherings.open.insert(id, Gathering { key, place, protocol, parts, merge });
-        let home = self.mail.shard;
+        self.gatherings.open.insert(id, Gathering { target, protocol, parts, merge });
         for shard in (0..shards).filter(|shard| *shard != home) {
             let ask = Arc::clone(&question.ask);
             self.mail.under_way += 1;
@@ -92,23 +114,29 @@ impl Core {
             });
         }
         let own = (question.ask)(self);
-        self.handle_part(id, home, own);
+        self.take_part(id, home, own).map(|(_, reply)| reply)
     }
 
     fn handle_part(&mut self, id: u64, shard: usize, part: AnyPart) {
-        let Some(gathering) = self.gatherings.open.get_mut(&id) else { return };
+        let Some((target, reply)) = self.take_part(id, shard, part) else { return };
+        match target {
+            Target::Place { key, place } => self.settle_place(key, place, reply),
+            Target::Piece { key, place, piece } => self.settle_piece(key, place, piece, reply),
+            Target::Held { id, piece } => self.handle_held_answer(id, piece, reply),
+        }
+    }
+
+    /// Takes one part in; the whole answer, if that was the last.
+    fn take_part(&mut self, id: u64, shard: usize, part: AnyPart) -> Option<(Target, Vec<u8>)> {
+        let gathering = self.gatherings.open.get_mut(&id)?;
         gathering.parts[shard] = Some(part);
         if gathering.parts.iter().any(Option::is_none) {
-            return;
+            return None;
         }
-        let Some(done) = self.gatherings.open.remove(&id) else { return };
+        let done = self.gatherings.open.remove(&id)?;
         let mut reply = Vec::new();
         let parts = done.parts.into_iter().flatten().collect();
         (done.merge)(self, parts, &mut Writer::new(&mut reply, done.protocol));
-        let Some(connection) = self.connections.find(done.key) else { return };
-        let (pipeline, output) = (&mut connection.pipeline, &mut connection.output.bytes);
-        let mail = &mut self.mail;
-        pipeline.settle_bytes(done.place, reply, output, &mut |spent| mail.recycle(spent));
-        self.note_settled(done.key);
+        Some((done.target, reply))
     }
 }

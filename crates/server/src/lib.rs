@@ -5,7 +5,7 @@
 //!
 //! - input and commands: `input`, `parsed`, `admission`, `dispatch`, `registry`, `commands/`
 //! - shard and log: `shard`, `log`, `log_switch`, `recovery`
-//! - other core threads: `mail`, `message`, `transaction`, `gathering`
+//! - other core threads: `mail`, `message`, `work`, `transaction/`, `multi`, `gathering`
 //! - output: `pipeline`, `release`, `outgoing`
 //! - life: `boot`, `core_thread`, `rest`, `background`, `ending`
 #![forbid(unsafe_code)]
@@ -38,6 +38,8 @@ mod mail;
 mod memory_gauge;
 mod message;
 mod monitors;
+mod multi;
+mod notable;
 mod outgoing;
 mod parsed;
 mod pause;
@@ -55,7 +57,8 @@ mod statistics;
 mod tick;
 mod time;
 mod transaction;
-mod watch;
+mod watchers;
+mod work;
 
 pub use boot::{Ender, Server, check_system, glob_matches};
 pub use error::BootError;

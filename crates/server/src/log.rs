@@ -7,9 +7,10 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
 use durability::{
-    Announcement, FsyncPolicy, Part as LogPart, Refusal, Segment, TransactionGate, TransactionId,
+    Announcement, FsyncPolicy, Part as LogPart, Participants, Refusal, Segment, TransactionGate,
+    TransactionId,
 };
-use keyspace::{Effects, LogMode};
+use keyspace::{Effects, LogMode, LoggedCommands};
 use resp::Arguments;
 
 use crate::core::Core;
@@ -167,6 +168,44 @@ impl Log {
         }
     }
 
+    /// Several commands follow that are one unit.
+    pub(crate) fn begin_unit(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.segment.begin_unit();
+        }
+    }
+
+    /// The unit ends.
+    pub(crate) fn end_unit(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.segment.end_unit();
+        }
+    }
+
+    /// Logs this shard's part of a transaction over several, all at once.
+    pub(crate) fn record_part(
+        &mut self,
+        id: TransactionId,
+        participants: &Participants,
+        logged: &LoggedCommands,
+    ) {
+        let Some(open) = &mut self.open else { return };
+        self.wrote = true;
+        let start = open.segment.begin_part(id, participants);
+        let unit = logged.len() > 1;
+        if unit {
+            open.segment.begin_unit();
+        }
+        for (db, command) in logged.iter() {
+            open.segment.record(db as u32, command);
+        }
+        if unit {
+            open.segment.end_unit();
+        }
+        let end = open.segment.end_part();
+        open.gate.begin(LogPart { id, start, end, participants: *participants });
+    }
+
     /// Another participant has written its part.
     pub(crate) fn handle_part_written(&mut self, id: TransactionId) {
         if let Some(open) = &mut self.open {
@@ -185,6 +224,11 @@ impl Log {
     #[inline]
     pub(crate) fn appended(&self) -> u64 {
         self.open.as_ref().map_or(0, |open| open.segment.appended())
+    }
+
+    /// Up to which position this shard's own records are written (`appendfsync always`: on disk).
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.open.as_ref().map_or(u64::MAX, |open| open.segment.acknowledged())
     }
 
     /// Up to which position replies may leave.

@@ -250,7 +250,10 @@ impl Core {
         let Some(generation) = self.shared.log_switch.take_cut() else { return };
         for shard in 0..self.mail.shards() {
             let mut envelope = self.mail.envelope();
-            envelope.purpose = Purpose::Call(Box::new(move |core| core.cut_log(generation)));
+            envelope.purpose = Purpose::Call(Box::new(move |core| {
+                // A value that is lent to a transaction would be missing from the base.
+                core.call_unheld(move |core| core.cut_log(generation));
+            }));
             self.mail.add_marker(shard, envelope);
         }
         self.mail.push_markers();

@@ -7,12 +7,13 @@
 use std::ops::Range;
 
 use commands::ShardCommand;
-use resp::{Arguments, CommandError, Protocol, Span, Writer};
+use resp::{Arguments, Protocol, Span};
 use spec::Flags;
 
 use crate::connections::ConnectionKey;
 use crate::core::Core;
-use crate::transaction::Part;
+use crate::transaction::{Part, Stage};
+use crate::watchers::Watcher;
 
 /// A message, and what is to be done with it.
 #[derive(Default)]
@@ -63,8 +64,16 @@ pub(crate) struct Work {
     pub(crate) spans: Vec<Span>,
     /// The replies, one after another.
     pub(crate) reply: Vec<u8>,
-    /// Set when this is one part of a transaction over several shards.
+    /// Set when this is one part of a transaction.
     pub(crate) part: Option<Box<Part>>,
+    /// Set when this is a stage of a held transaction.
+    pub(crate) stage: Option<Box<Stage>>,
+    /// Whose WATCH is to be checked before anything runs: it ends with this.
+    pub(crate) watcher: Option<Watcher>,
+    /// A watched key was touched: nothing was run.
+    pub(crate) dirty: bool,
+    /// The log may lack what the held transaction did: it is answered with the error.
+    pub(crate) lost: bool,
     /// Whether the replies are not sent (CLIENT REPLY).
     pub(crate) silent: bool,
     /// The replies exceed what the client may leave unread: the commands after that were not run,
@@ -106,6 +115,8 @@ pub(crate) struct Queued {
     pub(crate) command: &'static ShardCommand,
     /// Its number in the registry, for statistics.
     pub(crate) number: u16,
+    /// The database it is about.
+    pub(crate) db: u32,
     /// Its bytes in [`Work::bytes`].
     pub(crate) bytes: Range<usize>,
     /// Its arguments in [`Work::spans`].
@@ -120,13 +131,30 @@ impl Queued {
 }
 
 impl Work {
-    /// Adds a command: a copy of its canonical bytes and its spans.
+    /// Adds a command, for the client's database: a copy of its canonical bytes and its spans.
     pub(crate) fn add(&mut self, command: &'static ShardCommand, number: u16, of: Arguments<'_>) {
+        let db = self.client.db;
+        self.add_for(db, command, number, of);
+    }
+
+    /// Adds a command for a database.
+    pub(crate) fn add_for(
+        &mut self,
+        db: u32,
+        command: &'static ShardCommand,
+        number: u16,
+        of: Arguments<'_>,
+    ) {
         let (bytes, spans) = (self.bytes.len(), self.spans.len());
         self.bytes.extend_from_slice(of.bytes());
         self.spans.extend_from_slice(of.spans());
         let (bytes, spans) = (bytes..self.bytes.len(), spans..self.spans.len());
-        self.commands.push(Queued { command, number, bytes, spans });
+        self.commands.push(Queued { command, number, db, bytes, spans });
+    }
+
+    /// How many of the commands may change something.
+    pub(crate) fn writes(&self) -> usize {
+        self.commands.iter().filter(|queued| queued.writes()).count()
     }
 
     /// The arguments of a queued command.
@@ -134,20 +162,15 @@ impl Work {
         Arguments::new(&self.bytes[queued.bytes.clone()], &self.spans[queued.spans.clone()])
     }
 
-    /// The log lost what its writes did: all its commands are answered with `error`. Reads go on.
-    pub(crate) fn fail(&mut self, error: &CommandError) {
-        if self.commands.iter().any(Queued::writes) {
-            self.reply.clear();
-            let mut writer = Writer::new(&mut self.reply, self.client.protocol);
-            self.commands.iter().for_each(|_| writer.error(error));
-        }
-    }
-
     /// Empties it for the next use. Buffers that grew beyond [`KEPT_BYTES_MAX`] are given back.
     pub(crate) fn clear(&mut self) {
         self.commands.clear();
         self.spans.clear();
         self.part = None;
+        self.stage = None;
+        self.watcher = None;
+        self.dirty = false;
+        self.lost = false;
         self.silent = false;
         self.overflown = false;
         for buffer in [&mut self.bytes, &mut self.reply] {

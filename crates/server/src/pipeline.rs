@@ -40,6 +40,21 @@ struct Place {
     after: Vec<u8>,
 }
 
+impl Place {
+    /// If all parts of its transaction have replied: the one reply is ready.
+    fn complete(&mut self, flow: &mut Flow, spent: &mut dyn FnMut(Envelope<Message>)) {
+        if let State::Gathering(gather) = &mut self.state
+            && gather.is_complete()
+        {
+            let mut reply = Vec::new();
+            gather.merge(&mut reply);
+            gather.take_envelopes().for_each(spent);
+            flow.settle(self.commands, reply.len());
+            self.state = State::Ready(reply);
+        }
+    }
+}
+
 enum State {
     /// A message is under way.
     Waiting,
@@ -77,14 +92,6 @@ impl Pipeline {
     /// Bytes of local replies behind the youngest place: they still grow.
     fn last_bytes(&self) -> usize {
         self.places.back().map_or(0, |place| place.after.len())
-    }
-
-    /// Whether a reply that was made at home, or in part, waits for its turn.
-    pub(crate) fn has_local_replies(&self) -> bool {
-        let is_remote = |place: &Place| {
-            place.after.is_empty() && matches!(place.state, State::Waiting | State::Returned(_))
-        };
-        !self.places.iter().all(is_remote)
     }
 
     /// Where the next local reply is written: the output, or behind the youngest place.
@@ -137,13 +144,7 @@ impl Pipeline {
         };
         if let State::Gathering(gather) = &mut found.state {
             gather.add(envelope);
-            if gather.is_complete() {
-                let mut reply = Vec::new();
-                gather.merge(&mut reply);
-                gather.take_envelopes().for_each(&mut *spent);
-                self.flow.settle(found.commands, reply.len());
-                found.state = State::Ready(reply);
-            }
+            found.complete(&mut self.flow, spent);
         } else {
             self.flow.settle(found.commands, envelope.work.reply.len());
             found.state = State::Returned(envelope);
@@ -163,6 +164,28 @@ impl Pipeline {
         if let Some(found) = self.places.get_mut(index) {
             self.flow.settle(found.commands, reply.len());
             found.state = State::Ready(reply);
+            self.advance(output, spent);
+        }
+    }
+
+    /// The number of the place that is opened next.
+    pub(crate) fn next_place(&self) -> u64 {
+        self.front + self.places.len() as u64
+    }
+
+    /// The answer for a piece (its number) of the transaction at `place` is here.
+    pub(crate) fn settle_piece(
+        &mut self,
+        place: u64,
+        answer: (usize, Vec<u8>),
+        output: &mut Vec<u8>,
+        spent: &mut dyn FnMut(Envelope<Message>),
+    ) {
+        let index = place.wrapping_sub(self.front) as usize;
+        let Some(found) = self.places.get_mut(index) else { return };
+        if let State::Gathering(gather) = &mut found.state {
+            gather.add_answer(answer.0, answer.1);
+            found.complete(&mut self.flow, spent);
             self.advance(output, spent);
         }
     }

@@ -8,24 +8,27 @@
 //!
 //! # A log that refuses writes
 //!
-//! While the disk is full nothing more is written, so no position is reached; but reads go on. From
-//! the first tick on in which some shard's log refuses, what a tick without a logged command
-//! replied leaves at once, though it may show writes that only memory has. Connections with a reply
-//! of such a write are *stalled*: their replies leave in order, when there is room again.
+//! While the disk is full nothing more is written, so no position is reached; but reads go on: what
+//! a tick without a logged command replied leaves at once, though it may show writes that only
+//! memory has. The replies of the writes that met the full disk are replaced by the error: whether
+//! they survive is not known (they do, if there is room again before a crash). That is exact for
+//! commands that came as a message and for a connection that waits for one reply. One with a
+//! pipeline under way gets the error for the first reply that may be lost, and is closed: it is not
+//! kept which of the replies behind it are of writes.
 //!
-//! After a failed fsync there will be no more room. What waits for that, on the shard whose log
-//! failed and on those that wait for the parts which it lost (`durability::TransactionGate`), is
-//! answered with the error, where it came as a message; the connections that wait here are closed.
-//! Whether these writes survive is not known.
+//! The same holds on shards whose own log is well, for parts of transactions that wait for a part
+//! on the one that refuses, and after a failed fsync, when there will be no more room: then shards
+//! tell each other which parts are lost (`durability::TransactionGate`).
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 
 use net::Envelope;
-use resp::CommandError;
+use resp::{CommandError, ReplyReader, Writer};
 
+use crate::connection::Connection;
 use crate::connections::ConnectionKey;
 use crate::core::Core;
-use crate::message::Message;
+use crate::message::{Message, Work};
 
 /// Replies that wait.
 #[derive(Default)]
@@ -34,9 +37,6 @@ pub(crate) struct Release {
     messages: Vec<Envelope<Message>>,
     /// Ticks whose replies wait, oldest first: positions ascend.
     waiting: VecDeque<Batch>,
-    /// While some log refuses writes: connections that have, or may have, replies of writes which
-    /// wait.
-    stalled: Option<HashSet<ConnectionKey>>,
 }
 
 /// What one tick replied.
@@ -77,27 +77,23 @@ impl Core {
         let wrote = self.shard.log.take_wrote();
         let replied = !self.release.messages.is_empty() || !self.agenda.flush.is_empty();
         if reached >= position {
-            self.release.stalled = None;
             if replied {
                 self.allow_listed();
                 let messages = std::mem::take(&mut self.release.messages);
                 self.return_messages(messages);
             }
-        } else {
-            if replied {
-                let messages = std::mem::take(&mut self.release.messages);
-                let outputs = self.take_listed();
-                self.release.waiting.push_back(Batch { position, wrote, messages, outputs });
-            }
-            self.pass_reads(replied);
+        } else if replied || wrote {
+            let messages = std::mem::take(&mut self.release.messages);
+            let outputs = self.take_listed();
+            self.release.waiting.push_back(Batch { position, wrote, messages, outputs });
         }
         while self.release.waiting.front().is_some_and(|it| it.position <= reached) {
             let Some(batch) = self.release.waiting.pop_front() else { break };
             self.let_go(batch.messages, batch.outputs);
         }
         let lost = self.shard.log.lost_position();
-        if self.release.waiting.back().is_some_and(|it| it.position > lost) {
-            self.fail_waiting(lost);
+        if reached < position && (lost < u64::MAX || self.shared.some_log_refuses()) {
+            self.fail_hopeless(lost);
         }
     }
 
@@ -108,7 +104,15 @@ impl Core {
         let is_own = |envelope: &mut Envelope<Message>| envelope.work.origin.home == home;
         if self.release.messages.iter_mut().any(&is_own) {
             let own: Vec<_> = self.release.messages.extract_if(.., is_own).collect();
-            own.into_iter().for_each(|envelope| self.handle_replies(envelope));
+            for envelope in own {
+                let work = &envelope.work;
+                if (work.writes() > 0 || work.stage.is_some())
+                    && let Some(connection) = self.connections.find(work.origin.connection)
+                {
+                    connection.output.wrote = true;
+                }
+                self.handle_replies(envelope);
+            }
         }
     }
 
@@ -117,6 +121,7 @@ impl Core {
         for key in &self.agenda.flush {
             if let Some(connection) = self.connections.find(*key) {
                 connection.output.allowed = connection.output.end();
+                connection.output.wrote = false;
             }
         }
     }
@@ -134,63 +139,50 @@ impl Core {
         outputs
     }
 
-    /// The log does not get on: lets reads go, if that is because some log refuses writes.
-    /// `replied`: this tick's replies are the youngest batch.
-    fn pass_reads(&mut self, replied: bool) {
-        let has_lost = self.shard.log.lost_position() < u64::MAX;
-        if !has_lost && !self.shared.some_log_refuses() {
-            self.release.stalled = None;
-        } else if self.release.stalled.is_none() {
-            self.begin_stall();
-        } else if replied && let Some(batch) = self.release.waiting.pop_back() {
-            self.keep_if_stalled(batch);
-        }
-    }
-
-    /// Some log has begun to refuse writes: finds out who is stalled, and lets go who is not.
-    fn begin_stall(&mut self) {
-        // The reply of a write may stand in a pipeline, behind one that is still under way.
-        let holding = self.connections.iter_mut().filter(|(_, it)| it.pipeline.has_local_replies());
-        let mut stalled: HashSet<_> = holding
-            .map(|(token, connection)| ConnectionKey { token, generation: connection.generation })
-            .collect();
-        for batch in self.release.waiting.iter().filter(|batch| batch.wrote) {
-            stalled.extend(batch.outputs.iter().map(|(key, _)| *key));
-        }
-        self.release.stalled = Some(stalled);
-        for batch in std::mem::take(&mut self.release.waiting) {
-            self.keep_if_stalled(batch);
-        }
-    }
-
-    /// Of a batch that waits while a log refuses writes, keeps what is stalled.
-    fn keep_if_stalled(&mut self, mut batch: Batch) {
-        let stalled = self.release.stalled.get_or_insert_default();
-        if batch.wrote {
-            stalled.extend(batch.outputs.iter().map(|(key, _)| *key));
-            return self.release.waiting.push_back(batch);
-        }
-        let (kept, free) = batch.outputs.into_iter().partition(|(key, _)| stalled.contains(key));
-        let messages = std::mem::take(&mut batch.messages);
-        batch.outputs = kept;
-        if !batch.outputs.is_empty() {
-            self.release.waiting.push_back(batch);
-        }
-        self.let_go(messages, free);
-    }
-
+    /// Some log refuses writes: answers what waits for it, here or through a transaction's part.
     /// What depends on more than the position `lost` would wait for ever.
-    fn fail_waiting(&mut self, lost: u64) {
-        let error = CommandError::MisconfLog(self.shared.log_refusal().into_boxed_str());
-        let first = self.release.waiting.partition_point(|batch| batch.position <= lost);
-        for batch in self.release.waiting.split_off(first) {
-            batch.outputs.iter().for_each(|(key, _)| self.close(*key));
-            let mut messages = batch.messages;
-            if batch.wrote {
-                messages.iter_mut().for_each(|envelope| envelope.work.fail(&error));
-            }
-            self.return_messages(messages);
+    fn fail_hopeless(&mut self, lost: u64) {
+        let own = self.shard.log.refusal().is_some();
+        let acknowledged = self.shard.log.acknowledged();
+        // What this shard's own sync will reach waits for nobody who refuses.
+        let is_hopeless = |it: &Batch| own || it.position <= acknowledged || it.position > lost;
+        if self.release.waiting.iter().any(|batch| batch.wrote && is_hopeless(batch)) {
+            // The reply of a write may stand behind one that is still under way.
+            let is_lost = |it: &Connection| it.output.wrote && !it.pipeline.is_empty();
+            let busy = self.connections.iter_mut().filter(|(_, it)| is_lost(it));
+            let lost: Vec<_> = busy
+                .map(|(token, it)| ConnectionKey { token, generation: it.generation })
+                .collect();
+            lost.into_iter().for_each(|key| self.close(key));
         }
+        let error = CommandError::MisconfLog(self.shared.log_refusal().into_boxed_str());
+        for batch in std::mem::take(&mut self.release.waiting) {
+            if is_hopeless(&batch) {
+                self.fail(batch, &error);
+            } else {
+                self.release.waiting.push_back(batch);
+            }
+        }
+    }
+
+    /// Lets a batch go whose position is not reached: with the error in place of replies of writes.
+    fn fail(&mut self, mut batch: Batch, error: &CommandError) {
+        if batch.wrote {
+            for envelope in &mut batch.messages {
+                let work = &mut envelope.work;
+                match work.stage.is_some() {
+                    true => work.lost = true,
+                    false => refuse_writes(work, error),
+                }
+            }
+            for (key, _) in &batch.outputs {
+                let connection = self.connections.find(*key).filter(|it| it.output.wrote);
+                if connection.is_some_and(|it| !it.refuse_unsent(error)) {
+                    self.close(*key);
+                }
+            }
+        }
+        self.let_go(batch.messages, batch.outputs);
     }
 
     /// Lets everything go that waits for a log which was turned off.
@@ -203,7 +195,9 @@ impl Core {
     fn let_go(&mut self, messages: Vec<Envelope<Message>>, outputs: Vec<(ConnectionKey, u64)>) {
         for (key, end) in outputs {
             let Some(connection) = self.connections.find(key) else { continue };
-            connection.output.allowed = connection.output.allowed.max(end);
+            let output = &mut connection.output;
+            output.allowed = output.allowed.max(end);
+            output.wrote &= output.allowed < output.end() || !connection.pipeline.is_empty();
             self.list_for_flush(key);
         }
         self.return_messages(messages);
@@ -220,5 +214,51 @@ impl Core {
     }
 }
 
+impl Connection {
+    /// Puts the error in the place of what was replied and not yet allowed to leave: one reply, or
+    /// the first of several, in which case the connection ends behind it. False: replies are under
+    /// way elsewhere, and cannot be told from those that would follow the error.
+    fn refuse_unsent(&mut self, error: &CommandError) -> bool {
+        if !self.pipeline.is_empty() {
+            return false;
+        }
+        let output = &mut self.output;
+        let (start, end) = (output.sendable(), output.end());
+        let unsent = &output.bytes[start..];
+        if unsent.is_empty() {
+            return true;
+        }
+        if ReplyReader::new().read(unsent) != Ok(Some(unsent.len())) {
+            self.session.modes.close_after_reply = true;
+        }
+        output.bytes.truncate(start);
+        Writer::new(&mut output.bytes, self.session.client.protocol).error(error);
+        // Positions only rise: batches behind this one remember what the end was.
+        output.base += end.saturating_sub(output.end());
+        output.allowed = output.end();
+        output.wrote = false;
+        true
+    }
+}
+
+/// Replaces the replies of a message's writes by `error`, except where they are errors already.
+fn refuse_writes(work: &mut Work, error: &CommandError) {
+    let replies = std::mem::take(&mut work.reply);
+    let mut reader = ReplyReader::new();
+    let mut rest = &replies[..];
+    for queued in &work.commands {
+        let length = reader.read(rest).ok().flatten().unwrap_or(rest.len());
+        let (reply, behind) = rest.split_at(length);
+        rest = behind;
+        if reply.is_empty() || !queued.writes() || reply[0] == b'-' {
+            work.reply.extend_from_slice(reply);
+        } else {
+            Writer::new(&mut work.reply, work.client.protocol).error(error);
+        }
+    }
+}
+
+#[cfg(test)]
+mod lost_tests;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use net::Peer;
 use resp::Protocol;
 
 use crate::message::Client;
+use crate::multi::Multi;
 
 /// The state of one client's session.
 pub(crate) struct Session {
@@ -17,6 +18,8 @@ pub(crate) struct Session {
     pub(crate) identity: Identity,
     /// Whether it has passed AUTH, or needs not.
     pub(crate) authenticated: bool,
+    /// MULTI and WATCH.
+    pub(crate) multi: Multi,
     /// CLIENT REPLY.
     pub(crate) replies: Replies,
     /// CLIENT NO-EVICT, MONITOR and such.
@@ -108,13 +111,15 @@ impl Session {
             client: Client::default(),
             identity: Identity::default(),
             authenticated,
+            multi: Multi::default(),
             replies: Replies::On,
             modes: Modes::default(),
             activity,
         }
     }
 
-    /// RESET: as after connecting, but for its id and its address.
+    /// RESET: as after connecting, but for its id and its address. Its watches are the caller's to
+    /// end.
     pub(crate) fn reset(&mut self, authenticated: bool) {
         self.client = Client { db: 0, protocol: Protocol::Resp2, no_touch: false };
         self.identity.name.clear();

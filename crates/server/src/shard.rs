@@ -1,7 +1,10 @@
 //! The shard: a part of the keyspace and its log, and the one place where commands run on it.
 
+use std::collections::HashMap;
+
 use commands::{CommandLimits, Outcome, ShardCommand, ShardContext, ShardPlace};
-use keyspace::{Effects, Keyspace};
+use durability::TransactionId;
+use keyspace::{Effects, Keyspace, LogMode, LoggedCommands, Wanted};
 use resp::{Arguments, CommandError, Writer};
 
 use crate::log::Log;
@@ -9,6 +12,8 @@ use crate::log_switch::ShardSwitch;
 use crate::message::Client;
 use crate::statistics::Statistics;
 use crate::time::Time;
+use crate::transaction::Holds;
+use crate::watchers::{Watcher, Watchers};
 
 /// The part of the keyspace that a core thread owns. No lock guards it: no other thread reaches it.
 pub(crate) struct Shard {
@@ -19,6 +24,12 @@ pub(crate) struct Shard {
     pub(crate) switch: Option<ShardSwitch>,
     pub(crate) place: ShardPlace,
     pub(crate) limits: CommandLimits,
+    /// Keys that transactions hold, and what waits for them.
+    pub(crate) holds: Holds,
+    /// What the transactions that hold keys here have changed so far.
+    pub(crate) held_logs: HashMap<TransactionId, LoggedCommands>,
+    /// WATCH.
+    watchers: Watchers,
     /// Hashes of the keys that are being brought near the processor.
     prefetched: Vec<(u32, table::Hash)>,
 }
@@ -35,10 +46,30 @@ pub(crate) struct ShardRequest<'a> {
     pub(crate) client: Client,
 }
 
+/// Where what a command changed is written down.
+pub(crate) enum Sink<'a> {
+    /// In the log.
+    Log,
+    /// Here, to be logged when its transaction settles.
+    Kept(&'a mut LoggedCommands),
+    /// Nowhere: the effects stay, for who called.
+    Nothing,
+}
+
 impl Shard {
     pub(crate) fn new(keyspace: Keyspace, place: ShardPlace, limits: CommandLimits) -> Self {
-        let (effects, log) = (Effects::new(), Log::off());
-        Self { keyspace, effects, log, switch: None, place, limits, prefetched: Vec::new() }
+        Self {
+            keyspace,
+            effects: Effects::new(),
+            log: Log::off(),
+            switch: None,
+            place,
+            limits,
+            holds: Holds::default(),
+            held_logs: HashMap::new(),
+            watchers: Watchers::default(),
+            prefetched: Vec::new(),
+        }
     }
 
     /// Runs a command: its reply, or its error, is appended to `out`, what it changed to the log.
@@ -51,6 +82,18 @@ impl Shard {
         time: &Time,
         out: &mut Vec<u8>,
     ) -> u64 {
+        self.run_to(&mut Sink::Log, request, (statistics, time), out)
+    }
+
+    /// The same; what it changed goes to `sink`.
+    #[inline]
+    pub(crate) fn run_to(
+        &mut self,
+        sink: &mut Sink<'_>,
+        request: &ShardRequest<'_>,
+        (statistics, time): (&mut Statistics, &Time),
+        out: &mut Vec<u8>,
+    ) -> u64 {
         let began_ns = time.now_ns();
         let before = out.len();
         let result = self.apply(request, time, out);
@@ -60,12 +103,65 @@ impl Shard {
             Writer::new(out, request.client.protocol).error(&error);
             statistics.count_error(&error);
         }
-        self.log.record(request.client.db, request.arguments, &self.effects);
+        match sink {
+            Sink::Log => self.log.record(request.client.db, request.arguments, &self.effects),
+            Sink::Kept(kept) => keep(&self.effects, request, kept),
+            Sink::Nothing => {}
+        }
         statistics.counters.keys.changes += self.effects.dirty();
-        self.effects.clear();
+        if !matches!(sink, Sink::Nothing) {
+            self.forget_effects(time.unix_ms());
+        }
         let took_ns = time.now_ns() - began_ns;
         statistics.count_call(request.number, took_ns, failed);
         took_ns
+    }
+
+    /// The effects were logged: tells who watches keys, and forgets them.
+    #[inline]
+    fn forget_effects(&mut self, now_ms: i64) {
+        if !self.effects.is_plain() && !self.watchers.is_empty() {
+            self.watchers.notice(&self.effects, &self.keyspace, now_ms);
+        }
+        self.effects.clear();
+    }
+
+    /// Keeps what happened without a command, in the name of a transaction that holds keys.
+    pub(crate) fn keep_background(&mut self, kept: &mut LoggedCommands, now_ms: i64) {
+        for (db, command) in self.effects.before().iter() {
+            kept.push_encoded(db, command);
+        }
+        self.forget_effects(now_ms);
+    }
+
+    /// Logs what happened without a command: keys that expired or were evicted.
+    pub(crate) fn record_background(&mut self, now_ms: i64) {
+        self.log.record_background(&self.effects);
+        self.forget_effects(now_ms);
+    }
+
+    /// A connection watches a key.
+    pub(crate) fn watch(&mut self, watcher: Watcher, db: u32, key: &[u8], now_ms: i64) {
+        self.watchers.watch(watcher, (db, key), &self.keyspace, now_ms);
+        self.want_effects();
+    }
+
+    /// A watcher ends. Whether a key that it watched was touched.
+    pub(crate) fn end_watcher(&mut self, watcher: Watcher, now_ms: i64) -> bool {
+        let dirty = self.watchers.end(watcher, &self.keyspace, now_ms);
+        self.want_effects();
+        dirty
+    }
+
+    /// Whether anybody watches a key.
+    #[cfg(test)]
+    pub(crate) fn is_watched(&self) -> bool {
+        !self.watchers.is_empty()
+    }
+
+    fn want_effects(&mut self) {
+        let modified = !self.watchers.is_empty();
+        self.effects.want(Wanted { modified, ..self.effects.wanted() });
     }
 
     /// Runs a command that was logged: nothing is logged or counted.
@@ -101,8 +197,7 @@ impl Shard {
     /// What expires is logged. True: there is more to do now.
     pub(crate) fn run_slice(&mut self, now_ms: i64) -> bool {
         let expiry = self.keyspace.expire_slice(now_ms, &mut self.effects);
-        self.log.record_background(&self.effects);
-        self.effects.clear();
+        self.record_background(now_ms);
         let freeing = self.keyspace.doomed_mut().free_slice(1);
         let maintaining = self.keyspace.maintain(MAINTAIN_RECORDS);
         expiry.more || freeing || maintaining
@@ -131,6 +226,24 @@ impl Shard {
         for (db, hash) in &self.prefetched {
             self.keyspace.prefetch_record(*db as usize, *hash);
         }
+    }
+}
+
+/// Keeps what a command did, as the log would.
+fn keep(effects: &Effects, request: &ShardRequest<'_>, kept: &mut LoggedCommands) {
+    for (db, command) in effects.before().iter() {
+        kept.push_encoded(db, command);
+    }
+    match effects.log_mode() {
+        LogMode::Verbatim if effects.dirty() > 0 => {
+            kept.push_encoded(request.client.db as usize, request.arguments.bytes());
+        }
+        LogMode::Replaced => {
+            for (db, command) in effects.instead().iter() {
+                kept.push_encoded(db, command);
+            }
+        }
+        LogMode::Verbatim | LogMode::Nothing => {}
     }
 }
 

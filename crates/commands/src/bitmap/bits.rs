@@ -18,7 +18,7 @@ pub(super) const GETBIT: ShardCommand = ShardCommand {
         .arguments(&[Argument::key("key"), Argument::integer("offset")])
         .reply(Reply::INTEGER),
     run: getbit,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn getbit(
@@ -46,7 +46,7 @@ pub(super) const SETBIT: ShardCommand = ShardCommand {
         .arguments(&[Argument::key("key"), Argument::integer("offset"), Argument::integer("value")])
         .reply(Reply::INTEGER),
     run: setbit,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn setbit(

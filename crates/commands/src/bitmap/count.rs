@@ -86,7 +86,7 @@ pub(super) const BITCOUNT: ShardCommand = ShardCommand {
         ])
         .reply(Reply::INTEGER),
     run: bitcount,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn bitcount(
@@ -142,7 +142,7 @@ pub(super) const BITPOS: ShardCommand = ShardCommand {
         ])
         .reply(Reply::INTEGER),
     run: bitpos,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn bitpos(

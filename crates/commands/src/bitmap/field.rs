@@ -49,7 +49,7 @@ pub(super) const BITFIELD: ShardCommand = ShardCommand {
         ])
         .reply(Reply::ARRAY),
     run: bitfield,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 const WRITE_PARTS: &[Argument] = &[
@@ -100,7 +100,7 @@ pub(super) const BITFIELD_RO: ShardCommand = ShardCommand {
         ])
         .reply(Reply::ARRAY),
     run: bitfield_ro,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 /// One operation.

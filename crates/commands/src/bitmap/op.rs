@@ -37,7 +37,7 @@ pub(super) const BITOP: ShardCommand = ShardCommand {
         ])
         .reply(Reply::INTEGER),
     run: bitop,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn bitop(

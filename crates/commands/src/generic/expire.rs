@@ -39,7 +39,7 @@ pub(super) const EXPIRE: ShardCommand = ShardCommand {
         .history(HISTORY)
         .reply(Reply::INTEGER),
     run: expire,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn expire(
@@ -61,7 +61,7 @@ pub(super) const PEXPIRE: ShardCommand = ShardCommand {
         .history(HISTORY)
         .reply(Reply::INTEGER),
     run: pexpire,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn pexpire(
@@ -83,7 +83,7 @@ pub(super) const EXPIREAT: ShardCommand = ShardCommand {
         .history(HISTORY)
         .reply(Reply::INTEGER),
     run: expireat,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn expireat(
@@ -109,7 +109,7 @@ pub(super) const PEXPIREAT: ShardCommand = ShardCommand {
         .history(HISTORY)
         .reply(Reply::INTEGER),
     run: pexpireat,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn pexpireat(
@@ -243,7 +243,7 @@ pub(super) const PERSIST: ShardCommand = ShardCommand {
         .arguments(&[Argument::key("key")])
         .reply(Reply::INTEGER),
     run: persist,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn persist(

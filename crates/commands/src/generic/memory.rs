@@ -21,7 +21,7 @@ pub(super) const MEMORY_USAGE: ShardCommand = ShardCommand {
         .arguments(&[Argument::key("key"), Argument::integer("count").token("SAMPLES").optional()])
         .reply(Reply::INTEGER.or(Reply::NULL)),
     run: usage,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn usage(
@@ -67,7 +67,7 @@ pub(super) const DEBUG_OBJECT: ShardCommand = ShardCommand {
         .arguments(&[Argument::key("key")])
         .reply(Reply::SIMPLE),
     run: debug_object,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn debug_object(

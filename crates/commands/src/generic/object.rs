@@ -27,7 +27,7 @@ pub(super) const TYPE: ShardCommand = ShardCommand {
         reply.simple(found.map_or("none", |record| type_name(record.payload())));
         Ok(Outcome::Done)
     },
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 /// The word that TYPE replies.
@@ -74,7 +74,7 @@ pub(super) const OBJECT_ENCODING: ShardCommand = ShardCommand {
             Ok(())
         })
     },
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 /// `OBJECT FREQ key`: the logarithmic counter of uses, under an LFU policy. Null without the key.
@@ -91,7 +91,7 @@ pub(super) const OBJECT_FREQ: ShardCommand = ShardCommand {
             Ok(())
         })
     },
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 /// `OBJECT IDLETIME key`: seconds since it was last used, under any policy but LFU. Null without
@@ -109,7 +109,7 @@ pub(super) const OBJECT_IDLETIME: ShardCommand = ShardCommand {
             Ok(())
         })
     },
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 /// Integers that Redis shares between keys (`OBJ_SHARED_INTEGERS`), and the reference count that it
@@ -132,7 +132,7 @@ pub(super) const OBJECT_REFCOUNT: ShardCommand = ShardCommand {
             Ok(())
         })
     },
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 /// Replies what `tell` makes of the record of the key, null if there is none.
@@ -162,7 +162,7 @@ pub(super) const OBJECT_HELP: ShardCommand = ShardCommand {
         HELP.iter().for_each(|line| reply.simple(line));
         Ok(Outcome::Done)
     },
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 const HELP: [&str; 11] = [

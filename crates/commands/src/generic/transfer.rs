@@ -1,7 +1,7 @@
 //! Whole values under another name or in another database: COPY, MOVE, RENAME, RENAMENX.
 //!
-//! The expiry goes with the value. All keys have to live on one shard; a slot lives on the same
-//! shard in every database, so MOVE always stays on its shard.
+//! The expiry goes with the value. A slot lives on the same shard in every database, so MOVE always
+//! stays on its shard; the others may need values of two shards in one place.
 
 use keyspace::EventClass;
 use resp::{Arguments, CommandError, Writer};
@@ -28,8 +28,17 @@ pub(super) const COPY: ShardCommand = ShardCommand {
         ])
         .reply(Reply::INTEGER),
     run: copy,
-    across: Across::OneShard,
+    across: Across::Together { db_of: copied_db },
 };
+
+/// COPY's destination is in the database after DB, if that is there. What is refused is refused by
+/// the command itself.
+fn copied_db(arguments: Arguments<'_>, at: usize, db: u32) -> u32 {
+    let mut options = arguments.from(3).iter();
+    let named = options.find(|word| word.eq_ignore_ascii_case(b"DB")).and_then(|_| options.next());
+    let number = named.and_then(resp::number::parse_u64).and_then(|it| u32::try_from(it).ok());
+    if at == 2 { number.unwrap_or(db) } else { db }
+}
 
 fn copy(
     shard: &mut ShardContext<'_>,
@@ -88,7 +97,7 @@ pub(super) const MOVE: ShardCommand = ShardCommand {
         .arguments(&[Argument::key("key"), Argument::integer("db")])
         .reply(Reply::INTEGER),
     run: move_key,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn move_key(
@@ -141,7 +150,7 @@ pub(super) const RENAME: ShardCommand = ShardCommand {
         reply.ok();
         Ok(Outcome::Done)
     },
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 /// `RENAMENX key newkey`: as RENAME, but only if there is no `newkey`. Replies whether it did.
@@ -162,7 +171,7 @@ pub(super) const RENAMENX: ShardCommand = ShardCommand {
         reply.integer(i64::from(renamed));
         Ok(Outcome::Done)
     },
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 /// Renames, and tells whether anything was renamed. A key that is renamed to itself is not.

@@ -27,7 +27,7 @@ pub(super) const TTL: ShardCommand = ShardCommand {
         let now_ms = shard.now_ms;
         tell(shard, arguments, reply, |at_ms| seconds((at_ms - now_ms).max(0)))
     },
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 /// `PTTL key`: the milliseconds that are left to it.
@@ -44,7 +44,7 @@ pub(super) const PTTL: ShardCommand = ShardCommand {
         let now_ms = shard.now_ms;
         tell(shard, arguments, reply, |at_ms| (at_ms - now_ms).max(0))
     },
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 /// `EXPIRETIME key`: when it goes, in seconds of unix time.
@@ -56,7 +56,7 @@ pub(super) const EXPIRETIME: ShardCommand = ShardCommand {
         .arguments(KEY)
         .reply(Reply::INTEGER),
     run: |shard, arguments, reply| tell(shard, arguments, reply, seconds),
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 /// `PEXPIRETIME key`: when it goes, in milliseconds of unix time.
@@ -68,7 +68,7 @@ pub(super) const PEXPIRETIME: ShardCommand = ShardCommand {
         .arguments(KEY)
         .reply(Reply::INTEGER),
     run: |shard, arguments, reply| tell(shard, arguments, reply, |at_ms| at_ms),
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 /// Replies what `of` makes of the key's moment.

@@ -101,7 +101,7 @@ pub(super) const GETEX: ShardCommand = ShardCommand {
         ])
         .reply(Reply::BULK.or(Reply::NULL)),
     run: getex,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 /// What the options of GETEX ask for.

@@ -17,7 +17,7 @@ pub(super) const GET: ShardCommand = ShardCommand {
         .arguments(&[Argument::key("key")])
         .reply(Reply::BULK.or(Reply::NULL)),
     run: get,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn get(
@@ -42,7 +42,7 @@ pub(super) const GETDEL: ShardCommand = ShardCommand {
         .arguments(&[Argument::key("key")])
         .reply(Reply::BULK.or(Reply::NULL)),
     run: getdel,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn getdel(
@@ -71,7 +71,7 @@ pub(super) const STRLEN: ShardCommand = ShardCommand {
         .arguments(&[Argument::key("key")])
         .reply(Reply::INTEGER),
     run: strlen,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn strlen(

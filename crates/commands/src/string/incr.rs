@@ -27,7 +27,7 @@ pub(super) const INCR: ShardCommand = ShardCommand {
         .arguments(&[Argument::key("key")])
         .reply(Reply::INTEGER),
     run: incr,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn incr(
@@ -47,7 +47,7 @@ pub(super) const DECR: ShardCommand = ShardCommand {
         .arguments(&[Argument::key("key")])
         .reply(Reply::INTEGER),
     run: decr,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn decr(
@@ -67,7 +67,7 @@ pub(super) const INCRBY: ShardCommand = ShardCommand {
         .arguments(&[Argument::key("key"), Argument::integer("increment")])
         .reply(Reply::INTEGER),
     run: incrby,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn incrby(
@@ -89,7 +89,7 @@ pub(super) const DECRBY: ShardCommand = ShardCommand {
         .arguments(&[Argument::key("key"), Argument::integer("decrement")])
         .reply(Reply::INTEGER),
     run: decrby,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn decrby(
@@ -137,7 +137,7 @@ pub(super) const INCRBYFLOAT: ShardCommand = ShardCommand {
         .arguments(&[Argument::key("key"), Argument::double("increment")])
         .reply(Reply::BULK),
     run: incrbyfloat,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn incrbyfloat(

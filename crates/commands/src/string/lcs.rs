@@ -29,7 +29,7 @@ pub(super) const LCS: ShardCommand = ShardCommand {
         ])
         .reply(Reply::BULK.or(Reply::INTEGER).or(Reply::MAP)),
     run: lcs,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 /// The options of LCS.

@@ -1,7 +1,7 @@
 //! Several keys at once: MGET, MSET, MSETNX.
 //!
 //! MGET and MSET split by key: each shard runs the command with its own keys only, and the replies
-//! are merged. MSETNX depends on all its keys, and so needs them on one shard.
+//! are merged. MSETNX depends on all its keys, and so needs them in one place.
 
 use datatypes::string::{StringBytes, stored_string};
 use keyspace::EventClass;
@@ -80,7 +80,7 @@ pub(super) const MSETNX: ShardCommand = ShardCommand {
         .arguments(PAIR_ARGUMENTS)
         .reply(Reply::INTEGER),
     run: msetnx,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn msetnx(

@@ -23,7 +23,7 @@ pub(super) const APPEND: ShardCommand = ShardCommand {
         .arguments(&[Argument::key("key"), Argument::string("value")])
         .reply(Reply::INTEGER),
     run: append,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn append(
@@ -62,7 +62,7 @@ pub(super) const SETRANGE: ShardCommand = ShardCommand {
         .arguments(&[Argument::key("key"), Argument::integer("offset"), Argument::string("value")])
         .reply(Reply::INTEGER),
     run: setrange,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn setrange(
@@ -141,7 +141,7 @@ pub(super) const GETRANGE: ShardCommand = ShardCommand {
         .arguments(RANGE_ARGUMENTS)
         .reply(Reply::BULK),
     run: getrange,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 /// `SUBSTR key start end`: GETRANGE by its old name.
@@ -154,7 +154,7 @@ pub(super) const SUBSTR: ShardCommand = ShardCommand {
         .arguments(RANGE_ARGUMENTS)
         .reply(Reply::BULK),
     run: getrange,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 const RANGE_ARGUMENTS: &[Argument] =

@@ -54,7 +54,7 @@ pub(super) const SET: ShardCommand = ShardCommand {
         ])
         .reply(Reply::SIMPLE.or(Reply::NULL).or(Reply::BULK)),
     run: set,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 /// Whether a key must be there, or must not, for SET to set it.
@@ -221,7 +221,7 @@ pub(super) const SETNX: ShardCommand = ShardCommand {
         .arguments(&[Argument::key("key"), Argument::string("value")])
         .reply(Reply::INTEGER),
     run: setnx,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn setnx(
@@ -249,7 +249,7 @@ pub(super) const SETEX: ShardCommand = ShardCommand {
         .arguments(&[Argument::key("key"), Argument::integer("seconds"), Argument::string("value")])
         .reply(Reply::SIMPLE),
     run: setex,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn setex(
@@ -279,7 +279,7 @@ pub(super) const PSETEX: ShardCommand = ShardCommand {
         ])
         .reply(Reply::SIMPLE),
     run: psetex,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn psetex(
@@ -312,7 +312,7 @@ pub(super) const GETSET: ShardCommand = ShardCommand {
         .arguments(&[Argument::key("key"), Argument::string("value")])
         .reply(Reply::BULK.or(Reply::NULL)),
     run: getset,
-    across: Across::OneShard,
+    across: Across::TOGETHER,
 };
 
 fn getset(

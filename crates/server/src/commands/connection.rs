@@ -127,6 +127,8 @@ fn reset(
     reply: &mut Writer<'_>,
 ) -> Result<Then, CommandError> {
     let open = !context.core.settings.password_required();
+    let watching = context.session().multi.take_watching();
+    context.core.end_watching(watching);
     context.session().reset(open);
     reply.simple("RESET");
     Ok(Then::Done)

@@ -23,8 +23,10 @@ mod session_command;
 mod shutdown;
 mod slowlog;
 mod time;
+mod transactions;
 
-pub(crate) use session_command::{Context, SessionCommand, Then, run};
+pub(crate) use session_command::{Context, SessionCommand, Then, run, run_in_exec};
+pub(crate) use transactions::{is_exec, runs_in_multi};
 
 /// The families of session commands.
 pub(crate) const FAMILIES: &[&[&SessionCommand]] = &[
@@ -43,6 +45,7 @@ pub(crate) const FAMILIES: &[&[&SessionCommand]] = &[
     shutdown::COMMANDS,
     slowlog::COMMANDS,
     time::COMMANDS,
+    transactions::COMMANDS,
 ];
 
 /// Commands that are nothing but their subcommands.

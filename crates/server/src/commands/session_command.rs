@@ -9,9 +9,11 @@ use spec::{Flags, Spec};
 use crate::connection::Connection;
 use crate::connections::ConnectionKey;
 use crate::core::Core;
-use crate::gathering::Question;
-use crate::registry::Entry;
+use crate::gathering::{Question, Target};
+use crate::multi::Exec;
+use crate::registry::{Action, Entry};
 use crate::session::Session;
+use crate::transaction::Piece;
 
 /// A command that runs at its connection's home.
 pub(crate) struct SessionCommand {
@@ -29,6 +31,8 @@ pub(crate) enum Then {
     Done,
     /// The answer is gathered from all core threads; nothing was written.
     Ask(Question),
+    /// EXEC has begun: its replies take their place when they come.
+    Exec(Exec),
 }
 
 /// Where a session command runs: a core thread, in the name of a connection.
@@ -65,37 +69,17 @@ pub(crate) fn run(
     command: &'static SessionCommand,
     arguments: Arguments<'_>,
 ) {
-    let Some(connection) = core.connections.find(key) else { return };
-    connection.session.activity.last_command = entry.number + 1;
-    connection.session.activity.commands += 1;
-    let protocol = connection.session.client.protocol;
+    // As before a command of a shard: what INFO says is true after it.
+    core.make_room();
     let mut reply = std::mem::take(&mut core.reply);
-    let began_ns = core.time.now_ns();
-    let mut writer = Writer::new(&mut reply, protocol);
-    let mut context = Context { core, key, hidden: Vec::new() };
-    let result = (command.run)(&mut context, arguments, &mut writer);
-    let hidden = context.hidden;
-    let failed = result.is_err();
-    match result {
-        Ok(Then::Done) => {}
-        Ok(Then::Ask(question)) => core.ask(key, question),
-        Err(error) => {
-            core.statistics.count_error(&error);
-            reply.clear();
-            Writer::new(&mut reply, protocol).error(&error);
-        }
-    }
-    let took_ns = core.time.now_ns() - began_ns;
-    core.statistics.count_call(entry.number, took_ns, failed);
-    if core.statistics.is_notable(took_ns) {
-        core.note_latency(entry.spec, took_ns);
+    let call = Call { entry, command, arguments };
+    let exec = perform(core, key, &call, &mut reply, &mut |core, question| {
+        core.ask(key, question);
+    });
+    if let Some(exec) = exec {
+        core.begin_exec(key, exec);
     }
     if let Some(connection) = core.connections.find(key) {
-        if core.statistics.is_slow(took_ns) && !entry.spec.flags.has(Flags::SKIP_SLOWLOG) {
-            let words = shown(arguments, &hidden);
-            let unix_s = core.time.unix_us() / 1_000_000;
-            core.statistics.log_slow(&connection.session, &words, took_ns / 1000, unix_s);
-        }
         let silent = connection.session.replies.is_silent();
         connection.session.replies = connection.session.replies.after_command();
         if !silent {
@@ -105,9 +89,87 @@ pub(crate) fn run(
     reply.clear();
     reply.shrink_to(REPLY_KEPT_BYTES_MAX);
     core.reply = reply;
+}
+
+/// Runs a session command that EXEC has come to: where its reply comes from.
+pub(crate) fn run_in_exec(
+    core: &mut Core,
+    key: ConnectionKey,
+    entry: &'static Entry,
+    arguments: Arguments<'_>,
+    target: Target,
+) -> Piece {
+    let mut reply = Vec::new();
+    let Action::Session(command) = entry.action else { return Piece::Ready(reply) };
+    let Some(connection) = core.connections.find(key) else { return Piece::Ready(reply) };
+    let protocol = connection.session.client.protocol;
+    let call = Call { entry, command, arguments };
+    let mut asked = None;
+    perform(core, key, &call, &mut reply, &mut |core, question| {
+        asked = Some(core.ask_for(target, protocol, question));
+    });
+    match asked {
+        None => Piece::Ready(reply),
+        Some(Some(answer)) => Piece::Ready(answer),
+        Some(None) => Piece::Asked,
+    }
+}
+
+/// A session command with its arguments.
+struct Call<'a> {
+    entry: &'static Entry,
+    command: &'static SessionCommand,
+    arguments: Arguments<'a>,
+}
+
+/// Runs a session command, asks what it asks, counts it, and shows it to who wants to see it. An
+/// EXEC is to be begun by the caller.
+fn perform(
+    core: &mut Core,
+    key: ConnectionKey,
+    call: &Call<'_>,
+    reply: &mut Vec<u8>,
+    ask: &mut dyn FnMut(&mut Core, Question),
+) -> Option<Exec> {
+    let Call { entry, command, arguments } = *call;
+    let connection = core.connections.find(key)?;
+    connection.session.activity.last_command = entry.number + 1;
+    connection.session.activity.commands += 1;
+    let protocol = connection.session.client.protocol;
+    let began_ns = core.time.now_ns();
+    let mut context = Context { core, key, hidden: Vec::new() };
+    let result = (command.run)(&mut context, arguments, &mut Writer::new(reply, protocol));
+    let hidden = context.hidden;
+    let failed = result.is_err();
+    let mut exec = None;
+    match result {
+        Ok(Then::Done) => {}
+        // Before it is counted: an answer does not tell of its own question.
+        Ok(Then::Ask(question)) => ask(core, question),
+        Ok(Then::Exec(begun)) => exec = Some(begun),
+        Err(error) => {
+            core.statistics.count_error(&error);
+            reply.clear();
+            Writer::new(reply, protocol).error(&error);
+        }
+    }
+    let took_ns = core.time.now_ns() - began_ns;
+    core.statistics.count_call(entry.number, took_ns, failed);
+    if core.statistics.is_notable(took_ns) {
+        core.note_latency(entry.spec, took_ns);
+        if core.statistics.is_slow(took_ns)
+            && !entry.spec.flags.has(Flags::SKIP_SLOWLOG)
+            && let Some(connection) = core.connections.find(key)
+        {
+            let words = shown(arguments, &hidden);
+            let unix_s = core.time.unix_us() / 1_000_000;
+            core.statistics.log_slow(&connection.session, &words, took_ns / 1000, unix_s);
+        }
+    }
     if core.shared.has_monitors() {
         core.show_to_monitors(key, entry.spec, &shown(arguments, &hidden));
     }
+    exec
 }
 
 /// The arguments as others may see them: what is hidden is replaced, as in Redis.

@@ -1,117 +1,88 @@
-//! Replies and a log that fails, over real files whose fsyncs end as a test says.
+use resp::{CommandError, Protocol};
 
-use std::fs::File;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
-
-use durability::{FsyncPolicy, Segment};
-use spec::{shard_of_slot, slot_of};
-
+use super::refuse_writes;
+use crate::connection::Connection;
 use crate::fixture::Fixture;
+use crate::message::Work;
+use crate::registry::{Action, Registry};
 
-const SHARDS: usize = 3;
+const REFUSED: &str = "-MISCONF Errors writing to the AOF file: No space left on device\r\n";
 
-/// A server of [`SHARDS`] shards that log under `appendfsync always`.
-struct Logged {
-    server: Fixture,
-    folder: PathBuf,
+fn error() -> CommandError {
+    CommandError::MisconfLog("No space left on device".into())
 }
 
-impl Logged {
-    fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("bobbin-release.{}.{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        std::fs::create_dir(&folder).expect("a folder");
-        let mut server = Fixture::new(SHARDS);
-        for (shard, core) in server.cores.iter_mut().enumerate() {
-            let file = File::create_new(folder.join(shard.to_string())).expect("a file");
-            let segment = Segment::resume(0, FsyncPolicy::Always, 0);
-            core.shard.log.turn_on(shard as u16, file, segment, 0);
-        }
-        Self { server, folder }
+/// A message with commands of these names, replied `replies`.
+fn work(names: &[&str], replies: &str) -> Work {
+    let registry = Registry::new();
+    let mut work = Work::default();
+    for name in names {
+        let entry = registry.resolve(name.as_bytes(), None).ok().expect("the command is known");
+        let Action::Shard(command) = entry.action else { panic!("{name} runs on a shard") };
+        work.add(command, entry.number, resp::Arguments::new(b"", &[]));
     }
-
-    /// Ends the fsyncs that are under way, and those that follow: `result` says how on each shard.
-    fn end_syncs(&mut self, result: impl Fn(usize) -> i32) {
-        while !self.server.syncs.is_empty() {
-            for (shard, due) in std::mem::take(&mut self.server.syncs) {
-                self.server.cores[shard].shard.log.handle_synced(due.token, result(shard));
-            }
-            self.server.settle();
-        }
-    }
+    work.reply = replies.as_bytes().to_vec();
+    work
 }
-
-impl Drop for Logged {
-    fn drop(&mut self) {
-        // Whatever is left lies in the system's folder of temporaries.
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
-/// A key that lives on `shard`.
-fn key_on(shard: usize) -> String {
-    let mut names = (0..).map(|number| format!("k{number}"));
-    let found = names.find(|name| shard_of_slot(slot_of(name.as_bytes()), SHARDS) == shard);
-    found.expect("every shard has keys")
-}
-
-/// An input/output error, as the ring reports it.
-const FAILS: i32 = -5;
-
-const MISCONF: &str = "-MISCONF Errors writing to the AOF file: Input/output error\r\n";
 
 #[test]
-fn what_waits_for_a_failed_log_anywhere_is_answered_or_closed() {
-    let mut it = Logged::new();
-    let keys: Vec<String> = (0..SHARDS).map(key_on).collect();
-    let clients: Vec<_> = (0..SHARDS).map(|home| it.server.connect(home)).collect();
-    let (reader, outsider, follower) =
-        (it.server.connect(0), it.server.connect(2), it.server.connect(2));
-    it.server.ask(clients[0], &format!("SET {} old", keys[0]));
-    it.end_syncs(|_| 0);
-    assert_eq!(it.server.take(clients[0]), "+OK\r\n");
-    // A transaction over 0 and 1 from 2; behind it on 0, a write from there and one from 2.
-    it.server.ask(outsider, &format!("MSET {} a {} b", keys[0], keys[1]));
-    it.server.ask(clients[0], &format!("SET {} c", keys[0]));
-    it.server.ask(follower, &format!("SET {} d", keys[0]));
-    for client in [outsider, clients[0], follower] {
-        assert_eq!(it.server.take(client), "", "nothing is synced yet");
-    }
-    it.end_syncs(|shard| if shard == 1 { FAILS } else { 0 });
-    assert_eq!(it.server.take(outsider), MISCONF);
-    assert_eq!(it.server.take(follower), MISCONF);
-    assert_eq!(it.server.take(clients[0]), "");
-    assert!(!it.server.is_open(clients[0]), "its reply stood in the output");
-    assert!(it.server.cores.iter().all(|core| !core.release.is_waiting()));
-    // Reads go on, writes are refused, everywhere and at once.
-    for client in [reader, outsider, follower, clients[1], clients[2]] {
-        assert_eq!(it.server.ask(client, &format!("GET {}", keys[0])), "$1\r\nd\r\n");
-        assert_eq!(it.server.ask(client, &format!("GET {}", keys[1])), "$1\r\nb\r\n");
-        for key in &keys {
-            assert_eq!(it.server.ask(client, &format!("SET {key} x")), MISCONF);
-        }
+fn replies_of_writes_in_a_message_become_errors_and_others_stay() {
+    let names = ["get", "set", "incr", "mget", "append"];
+    let mut work = work(&names, "$2\r\n\r\n\r\n+OK\r\n-ERR no\r\n*2\r\n$-1\r\n$1\r\nx\r\n:7\r\n");
+    refuse_writes(&mut work, &error());
+    let wanted = format!("$2\r\n\r\n\r\n{REFUSED}-ERR no\r\n*2\r\n$-1\r\n$1\r\nx\r\n{REFUSED}");
+    assert_eq!(String::from_utf8_lossy(&work.reply), wanted);
+}
+
+#[test]
+fn commands_that_did_not_run_get_no_reply() {
+    let mut work = work(&["set", "set"], "+OK\r\n");
+    refuse_writes(&mut work, &error());
+    assert_eq!(String::from_utf8_lossy(&work.reply), REFUSED);
+}
+
+/// A connection with `sent` allowed and `unsent` not.
+fn with_connection(sent: &str, unsent: &str, judge: impl FnOnce(&mut Connection)) {
+    let mut server = Fixture::new(1);
+    let _ = server.connect(0);
+    let (_, connection) = server.cores[0].connections.iter_mut().next().expect("one connection");
+    connection.session.client.protocol = Protocol::Resp2;
+    connection.output.bytes = format!("{sent}{unsent}").into_bytes();
+    connection.output.base = 1000;
+    connection.output.allowed = 1000 + sent.len() as u64;
+    connection.output.wrote = true;
+    judge(connection);
+}
+
+#[test]
+fn the_only_reply_that_waits_becomes_the_error() {
+    for unsent in ["+OK\r\n".to_owned(), format!("$200\r\n{}\r\n", "x".repeat(200))] {
+        with_connection("+PONG\r\n", &unsent, |connection| {
+            let end = connection.output.end();
+            assert!(connection.refuse_unsent(&error()));
+            let output = &connection.output;
+            assert_eq!(String::from_utf8_lossy(&output.bytes), format!("+PONG\r\n{REFUSED}"));
+            assert_eq!(output.sendable(), output.bytes.len());
+            assert!(output.end() >= end, "positions only rise");
+            assert!(!connection.session.modes.close_after_reply);
+        });
     }
 }
 
 #[test]
-fn a_loss_reaches_those_who_share_no_transaction_with_the_failed_log() {
-    let mut it = Logged::new();
-    let keys: Vec<String> = (0..SHARDS).map(key_on).collect();
-    let clients: Vec<_> = (0..SHARDS).map(|home| it.server.connect(home)).collect();
-    // Shard 1 has a part of both; shard 0 is told of the second only behind the first.
-    it.server.ask(clients[0], &format!("MSET {} a {} a", keys[2], keys[1]));
-    it.server.ask(clients[2], &format!("MSET {} b {} b", keys[1], keys[0]));
-    it.server.ask(clients[1], &format!("SET {} c", keys[0]));
-    it.end_syncs(|shard| if shard == 2 { FAILS } else { 0 });
-    // Homes that waited for no log of their own could answer.
-    assert_eq!(it.server.take(clients[1]), MISCONF);
-    assert!(it.server.cores.iter().all(|core| !core.release.is_waiting()));
-    for home in 0..SHARDS {
-        let client = it.server.connect(home);
-        assert_eq!(it.server.ask(client, &format!("GET {}", keys[0])), "$1\r\nc\r\n");
-        assert_eq!(it.server.ask(client, &format!("DEL {}", keys[0])), MISCONF);
-    }
+fn of_several_replies_the_first_becomes_the_error_and_the_connection_ends() {
+    with_connection("", "+OK\r\n$1\r\nx\r\n:3\r\n", |connection| {
+        assert!(connection.refuse_unsent(&error()));
+        assert_eq!(String::from_utf8_lossy(&connection.output.bytes), REFUSED);
+        assert!(connection.session.modes.close_after_reply);
+    });
+}
+
+#[test]
+fn an_error_cannot_stand_before_replies_that_are_under_way() {
+    with_connection("", "+OK\r\n", |connection| {
+        connection.pipeline.open(false);
+        assert!(!connection.refuse_unsent(&error()));
+        assert_eq!(connection.output.bytes, b"+OK\r\n");
+    });
 }

@@ -100,17 +100,15 @@ fn set_info(
 ) -> Result<Then, CommandError> {
     let (attribute, value) = (&arguments[2], &arguments[3]);
     let identity = &mut context.session().identity;
-    // The error names the attribute as it was sent; drivers send one of these two forms.
-    let is_lower = !attribute.iter().any(u8::is_ascii_uppercase);
-    let (place, shown) = if attribute.eq_ignore_ascii_case(b"LIB-NAME") {
-        (&mut identity.library, if is_lower { "lib-name" } else { "LIB-NAME" })
+    let place = if attribute.eq_ignore_ascii_case(b"LIB-NAME") {
+        &mut identity.library
     } else if attribute.eq_ignore_ascii_case(b"LIB-VER") {
-        (&mut identity.library_version, if is_lower { "lib-ver" } else { "LIB-VER" })
+        &mut identity.library_version
     } else {
         return Err(CommandError::unrecognized_option(attribute));
     };
     if !is_valid_name(value) {
-        return Err(CommandError::SpecialCharacters(shown));
+        return Err(CommandError::special_characters(attribute));
     }
     *place = value.to_vec();
     reply.ok();

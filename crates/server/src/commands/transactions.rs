@@ -1,0 +1,321 @@
+//! MULTI, EXEC, DISCARD, WATCH, UNWATCH: see `multi.rs`.
+
+use resp::{Arguments, CommandError, Writer};
+use spec::{Argument, Arity, Flags, Group, KeyFlags, KeySpec, Reply, Spec};
+
+use super::{Context, SessionCommand, Then};
+use crate::registry::Entry;
+
+pub(super) const COMMANDS: &[&SessionCommand] = &[&MULTI, &EXEC, &DISCARD, &WATCH, &UNWATCH];
+
+/// What runs between MULTI and EXEC, instead of being queued.
+const AT_ONCE: [&str; 6] =
+    [MULTI.spec.name, EXEC.spec.name, DISCARD.spec.name, WATCH.spec.name, "quit", "reset"];
+
+/// Whether a command runs between MULTI and EXEC, instead of being queued.
+pub(crate) fn runs_in_multi(entry: &Entry) -> bool {
+    AT_ONCE.contains(&entry.spec.name)
+}
+
+/// Whether it is EXEC.
+pub(crate) fn is_exec(entry: &Entry) -> bool {
+    entry.spec.name == EXEC.spec.name
+}
+
+const FLAGS: Flags = Flags::NOSCRIPT
+    .with(Flags::LOADING)
+    .with(Flags::STALE)
+    .with(Flags::FAST)
+    .with(Flags::ALLOW_BUSY);
+
+/// `MULTI`: commands are queued from now on.
+const MULTI: SessionCommand = SessionCommand {
+    spec: Spec::new("multi", Arity::exactly(1), Group::Transactions, "1.2.0")
+        .flags(FLAGS)
+        .about("Begins a transaction.", "O(1)")
+        .reply(Reply::SIMPLE),
+    run: multi,
+};
+
+fn multi(
+    context: &mut Context<'_>,
+    _: Arguments<'_>,
+    reply: &mut Writer<'_>,
+) -> Result<Then, CommandError> {
+    context.session().multi.begin()?;
+    reply.ok();
+    Ok(Then::Done)
+}
+
+/// `EXEC`: runs what was queued as one step. Replies an array of the replies, or null if a watched
+/// key was touched.
+const EXEC: SessionCommand = SessionCommand {
+    spec: Spec::new("exec", Arity::exactly(1), Group::Transactions, "1.2.0")
+        .flags(Flags::NOSCRIPT.with(Flags::LOADING).with(Flags::STALE).with(Flags::SKIP_SLOWLOG))
+        .about("Runs all commands of a transaction.", "Depends on the commands.")
+        .reply(Reply::ARRAY.or(Reply::NULL)),
+    run: exec,
+};
+
+fn exec(
+    context: &mut Context<'_>,
+    _: Arguments<'_>,
+    _: &mut Writer<'_>,
+) -> Result<Then, CommandError> {
+    context.core.take_exec(context.key).map(Then::Exec)
+}
+
+/// `DISCARD`: forgets what was queued and what was watched.
+const DISCARD: SessionCommand = SessionCommand {
+    spec: Spec::new("discard", Arity::exactly(1), Group::Transactions, "2.0.0")
+        .flags(FLAGS)
+        .about("Gives a transaction up.", "O(N) where N is the number of queued commands.")
+        .reply(Reply::SIMPLE),
+    run: discard,
+};
+
+fn discard(
+    context: &mut Context<'_>,
+    _: Arguments<'_>,
+    reply: &mut Writer<'_>,
+) -> Result<Then, CommandError> {
+    let watching = context.session().multi.discard()?;
+    context.core.end_watching(watching);
+    reply.ok();
+    Ok(Then::Done)
+}
+
+/// `WATCH key [key ...]`: the next EXEC runs only if none of the keys was touched by then.
+const WATCH: SessionCommand = SessionCommand {
+    spec: Spec::new("watch", Arity::at_least(2), Group::Transactions, "2.2.0")
+        .flags(FLAGS)
+        .keys(&[KeySpec::rest(1, KeyFlags::RO)])
+        .arguments(&[Argument::key("key").multiple()])
+        .about("Makes the next EXEC depend on keys.", "O(1) for each key.")
+        .reply(Reply::SIMPLE),
+    run: watch,
+};
+
+fn watch(
+    context: &mut Context<'_>,
+    arguments: Arguments<'_>,
+    reply: &mut Writer<'_>,
+) -> Result<Then, CommandError> {
+    if context.session().multi.queued().is_some() {
+        return Err(CommandError::WatchInsideMulti);
+    }
+    context.core.watch(context.key, arguments.from(1));
+    reply.ok();
+    Ok(Then::Done)
+}
+
+/// `UNWATCH`: forgets what was watched.
+const UNWATCH: SessionCommand = SessionCommand {
+    spec: Spec::new("unwatch", Arity::exactly(1), Group::Transactions, "2.2.0")
+        .flags(FLAGS)
+        .about("Forgets the watched keys.", "O(N) where N is the number of watched keys.")
+        .reply(Reply::SIMPLE),
+    run: unwatch,
+};
+
+fn unwatch(
+    context: &mut Context<'_>,
+    _: Arguments<'_>,
+    reply: &mut Writer<'_>,
+) -> Result<Then, CommandError> {
+    let watching = context.session().multi.unwatch();
+    context.core.end_watching(watching);
+    reply.ok();
+    Ok(Then::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::fixture::{Fixture, FixtureClient};
+
+    /// Sends lines in one pipeline and expects these replies.
+    fn expect(server: &mut Fixture, client: FixtureClient, steps: &[(&str, &str)]) {
+        for (line, reply) in steps {
+            assert_eq!(server.ask(client, line), *reply, "{line}");
+        }
+    }
+
+    /// Servers of several sizes, each with a connection at every home.
+    fn everywhere(test: impl Fn(&mut Fixture, FixtureClient, FixtureClient)) {
+        for shards in [1, 2, 3, 8] {
+            for home in 0..shards {
+                let mut server = Fixture::new(shards);
+                let (one, other) = (server.connect(home), server.connect(shards - 1 - home));
+                test(&mut server, one, other);
+            }
+        }
+    }
+
+    #[test]
+    fn exec_replies_in_order_wherever_the_keys_live() {
+        everywhere(|server, client, _| {
+            let text = b"MULTI\r\nSET a 1\r\nINCR b\r\nPING\r\nMGET a b c\r\nDEL a b c\r\n\
+                         DBSIZE\r\nSELECT 1\r\nSET a x\r\nGET a\r\nEXEC\r\nGET a\r\n";
+            let queued = "+QUEUED\r\n".repeat(9);
+            let replies = "*9\r\n+OK\r\n:1\r\n+PONG\r\n*3\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n:2\r\n:0\r\n\
+                           +OK\r\n+OK\r\n$1\r\nx\r\n";
+            let whole = format!("+OK\r\n{queued}{replies}$1\r\nx\r\n");
+            assert_eq!(server.send(client, text), whole);
+        });
+    }
+
+    #[test]
+    fn what_cannot_be_queued_ends_the_transaction() {
+        everywhere(|server, client, _| {
+            expect(
+                server,
+                client,
+                &[
+                    ("EXEC", "-ERR EXEC without MULTI\r\n"),
+                    ("DISCARD", "-ERR DISCARD without MULTI\r\n"),
+                    ("MULTI", "+OK\r\n"),
+                    ("MULTI", "-ERR MULTI calls can not be nested\r\n"),
+                    ("WATCH a", "-ERR WATCH inside MULTI is not allowed\r\n"),
+                    ("SET a 1", "+QUEUED\r\n"),
+                    ("EXEC", "*1\r\n+OK\r\n"),
+                    ("MULTI", "+OK\r\n"),
+                    ("SET a", "-ERR wrong number of arguments for 'set' command\r\n"),
+                    ("SET a 2", "+QUEUED\r\n"),
+                    ("EXEC", "-EXECABORT Transaction discarded because of previous errors.\r\n"),
+                    ("GET a", "$1\r\n1\r\n"),
+                    ("MULTI", "+OK\r\n"),
+                    ("SHUTDOWN", "-ERR Command not allowed inside a transaction\r\n"),
+                    ("DISCARD", "+OK\r\n"),
+                    ("MULTI", "+OK\r\n"),
+                    ("EXEC", "*0\r\n"),
+                    ("MULTI", "+OK\r\n"),
+                    ("INCR a", "+QUEUED\r\n"),
+                    ("SET b x", "+QUEUED\r\n"),
+                    ("INCR b", "+QUEUED\r\n"),
+                    ("INCR a", "+QUEUED\r\n"),
+                    (
+                        "EXEC",
+                        "*4\r\n:2\r\n+OK\r\n-ERR value is not an integer or out of range\r\n:3\r\n",
+                    ),
+                ],
+            );
+        });
+    }
+
+    #[test]
+    fn a_touched_key_stops_exec_wherever_it_lives() {
+        for touch in ["SET a 2", "DEL a", "RENAME a z", "FLUSHALL", "SWAPDB 0 1", "PEXPIRE a 0"] {
+            everywhere(|server, client, other| {
+                let begin = [
+                    ("MSET a 1 b 1 c 1", "+OK\r\n"),
+                    ("WATCH a b c d", "+OK\r\n"),
+                    ("MULTI", "+OK\r\n"),
+                    ("INCR b", "+QUEUED\r\n"),
+                    ("INCR c", "+QUEUED\r\n"),
+                ];
+                expect(server, client, &begin);
+                server.ask(other, touch);
+                expect(server, client, &[("EXEC", "*-1\r\n"), ("MSET b 1 c 1", "+OK\r\n")]);
+                let again = [
+                    ("MULTI", "+OK\r\n"),
+                    ("INCR b", "+QUEUED\r\n"),
+                    ("INCR c", "+QUEUED\r\n"),
+                    ("EXEC", "*2\r\n:2\r\n:2\r\n"),
+                ];
+                expect(server, client, &again);
+            });
+        }
+    }
+
+    #[test]
+    fn what_was_not_touched_lets_exec_run() {
+        everywhere(|server, client, other| {
+            expect(server, client, &[("SET a 1", "+OK\r\n"), ("WATCH a b", "+OK\r\n")]);
+            for line in ["GET a", "DEL b", "SET c 1", "SET a 1 NX"] {
+                server.ask(other, line);
+            }
+            let steps = [("MULTI", "+OK\r\n"), ("INCR a", "+QUEUED\r\n"), ("EXEC", "*1\r\n:2\r\n")];
+            expect(server, client, &steps);
+            expect(server, client, &[("WATCH a", "+OK\r\n"), ("UNWATCH", "+OK\r\n")]);
+            server.ask(other, "SET a 7");
+            let steps = [("MULTI", "+OK\r\n"), ("INCR a", "+QUEUED\r\n"), ("EXEC", "*1\r\n:8\r\n")];
+            expect(server, client, &steps);
+        });
+    }
+
+    #[test]
+    fn commands_that_need_keys_together_find_them() {
+        everywhere(|server, client, other| {
+            let steps = [
+                ("SET a one PXAT 9999999999999", "+OK\r\n"),
+                ("RENAME a b", "+OK\r\n"),
+                ("RENAME a b", "-ERR no such key\r\n"),
+                ("GET b", "$3\r\none\r\n"),
+                ("PEXPIRETIME b", ":9999999999999\r\n"),
+                ("EXISTS a b", ":1\r\n"),
+                ("COPY b c", ":1\r\n"),
+                ("COPY b c", ":0\r\n"),
+                ("COPY b d DB 3 REPLACE", ":1\r\n"),
+                ("COPY b d DB 99", "-ERR DB index is out of range\r\n"),
+                ("RENAMENX b c", ":0\r\n"),
+                ("MSETNX x 1 y 2 c 3", ":0\r\n"),
+                ("MSETNX x 1 y 2 z 3", ":1\r\n"),
+                ("MGET x y z", "*3\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n"),
+                ("BITOP OR dest x y z nothing", ":1\r\n"),
+                ("GET dest", "$1\r\n3\r\n"),
+                ("LCS b c", "$3\r\none\r\n"),
+                ("DBSIZE", ":6\r\n"),
+                ("SELECT 3", "+OK\r\n"),
+                ("GET d", "$3\r\none\r\n"),
+                ("DBSIZE", ":1\r\n"),
+            ];
+            expect(server, client, &steps);
+            assert_eq!(server.ask(other, "MGET b c"), "*2\r\n$3\r\none\r\n$3\r\none\r\n");
+        });
+    }
+
+    #[test]
+    fn exec_may_need_keys_together_and_the_whole_keyspace() {
+        everywhere(|server, client, _| {
+            let steps = [
+                ("MSET a 1 b 2", "+OK\r\n"),
+                ("WATCH a b", "+OK\r\n"),
+                ("MULTI", "+OK\r\n"),
+                ("RENAME a c", "+QUEUED\r\n"),
+                ("INCR c", "+QUEUED\r\n"),
+                ("PING", "+QUEUED\r\n"),
+                ("RENAME c d", "+QUEUED\r\n"),
+                ("RENAME d e", "+QUEUED\r\n"),
+                ("RENAME no d", "+QUEUED\r\n"),
+                ("SELECT 2", "+QUEUED\r\n"),
+                ("SET q 7", "+QUEUED\r\n"),
+                ("RENAME q r", "+QUEUED\r\n"),
+                ("SELECT 0", "+QUEUED\r\n"),
+                ("MGET a b c d e", "+QUEUED\r\n"),
+                ("DBSIZE", "+QUEUED\r\n"),
+                (
+                    "EXEC",
+                    "*12\r\n+OK\r\n:2\r\n+PONG\r\n+OK\r\n+OK\r\n-ERR no such key\r\n+OK\r\n+OK\r\n+OK\r\n\
+                     +OK\r\n*5\r\n$-1\r\n$1\r\n2\r\n$-1\r\n$-1\r\n$1\r\n2\r\n:2\r\n",
+                ),
+                ("SELECT 2", "+OK\r\n"),
+                ("GET r", "$1\r\n7\r\n"),
+            ];
+            expect(server, client, &steps);
+        });
+    }
+
+    #[test]
+    fn a_session_that_ends_or_resets_watches_nothing() {
+        everywhere(|server, client, other| {
+            expect(server, client, &[("WATCH a", "+OK\r\n"), ("MULTI", "+OK\r\n")]);
+            assert!(server.ask(client, "CLIENT INFO").starts_with("+QUEUED"));
+            expect(server, client, &[("RESET", "+RESET\r\n"), ("MULTI", "+OK\r\n")]);
+            server.ask(other, "SET a 1");
+            expect(server, client, &[("GET a", "+QUEUED\r\n"), ("EXEC", "*1\r\n$1\r\n1\r\n")]);
+            expect(server, client, &[("WATCH a", "+OK\r\n"), ("QUIT", "+OK\r\n")]);
+            server.settle();
+            assert!(server.cores.iter().all(|core| !core.shard.is_watched()));
+        });
+    }
+}

@@ -1,0 +1,137 @@
+//! Values that travel: a command that needs keys of several shards in one place runs at home, on
+//! what the shards lend it.
+//!
+//! A shard lends a copy of what is only read, and the value itself of what may change: renaming a
+//! huge value moves a pointer. Home puts all of it into a keyspace for *guests*, runs the command
+//! there as any shard would, and sends back what was not a copy. The owner logs the outcome, as
+//! commands that make the value or delete the key.
+
+use datatypes::Object;
+use keyspace::{Effects, Keyspace, LoggedCommands, Step, Wanted};
+use table::Taken;
+
+use super::held::Owned;
+use crate::core::Core;
+use crate::message::Client;
+use crate::shard::{ShardRequest, Sink};
+
+/// A key whose value is wanted.
+pub(crate) struct Loan {
+    pub(crate) db: u32,
+    pub(crate) key: Box<[u8]>,
+    /// Whether a copy is enough.
+    pub(crate) copy: bool,
+}
+
+/// A value that was lent.
+pub(crate) struct Lent {
+    pub(crate) loan: Loan,
+    /// `None`: there is no such key.
+    pub(crate) value: Option<Taken<Object>>,
+    /// Whether the borrower changed it.
+    pub(crate) changed: bool,
+}
+
+/// Where guests are put up. Empty but while a command runs on them.
+#[derive(Default)]
+pub(crate) struct Guests {
+    keyspace: Option<Box<Keyspace>>,
+    effects: Effects,
+}
+
+impl Core {
+    /// Lends the value of a key that the borrower holds.
+    pub(crate) fn lend(&mut self, loan: Loan, logged: &mut LoggedCommands) -> Lent {
+        let (db, now_ms) = (loan.db as usize, self.time.unix_ms());
+        let shard = &mut self.shard;
+        let mut step = Step { db, now_ms, effects: &mut shard.effects };
+        let value = match loan.copy {
+            true => shard.keyspace.copy(&mut step, &loan.key),
+            false => shard.keyspace.take(&mut step, &loan.key),
+        };
+        shard.keep_background(logged, now_ms);
+        Lent { loan, value, changed: false }
+    }
+
+    /// Takes a value back, or the new one instead.
+    pub(crate) fn take_back(&mut self, lent: Lent, logged: &mut LoggedCommands) {
+        let Lent { loan, value, changed } = lent;
+        let (db, now_ms) = (loan.db as usize, self.time.unix_ms());
+        let shard = &mut self.shard;
+        let exists = value.is_some();
+        if let Some(value) = value {
+            let mut step = Step { db, now_ms, effects: &mut shard.effects };
+            shard.keyspace.put(&mut step, &loan.key, value);
+            shard.effects.clear();
+        }
+        if !changed {
+            return;
+        }
+        if exists {
+            shard.keyspace.log_record(db, &loan.key, logged);
+        } else {
+            logged.push(db, &[b"DEL", &loan.key]);
+        }
+        shard.effects.modified(db, &loan.key);
+        shard.keep_background(logged, now_ms);
+    }
+
+    /// Runs a command on what was lent for it. Its reply is appended to `out`; what has to go back
+    /// is returned.
+    pub(crate) fn run_on_lent(
+        &mut self,
+        command: &Owned,
+        client: Client,
+        lent: Vec<Lent>,
+        out: &mut Vec<u8>,
+    ) -> Vec<Lent> {
+        let now_ms = self.time.unix_ms();
+        let mut guests = std::mem::take(&mut self.guests);
+        let mut keyspace = guests.keyspace.take().unwrap_or_else(|| self.new_guest_keyspace());
+        keyspace.configure(*self.shard.keyspace.settings());
+        keyspace.tick(now_ms);
+        let effects = &mut guests.effects;
+        effects.want(Wanted { modified: true, ..Wanted::default() });
+        let mut loans = Vec::with_capacity(lent.len());
+        for Lent { loan, value, .. } in lent {
+            if let Some(value) = value {
+                let mut step = Step { db: loan.db as usize, now_ms, effects: &mut *effects };
+                keyspace.put(&mut step, &loan.key, value);
+            }
+            loans.push(loan);
+        }
+        effects.clear();
+        std::mem::swap(&mut self.shard.keyspace, &mut keyspace);
+        std::mem::swap(&mut self.shard.effects, effects);
+        let request = ShardRequest {
+            command: command.command,
+            number: command.number,
+            arguments: command.arguments(),
+            client,
+        };
+        let meters = (&mut self.statistics, &self.time);
+        self.shard.run_to(&mut Sink::Nothing, &request, meters, out);
+        std::mem::swap(&mut self.shard.keyspace, &mut keyspace);
+        std::mem::swap(&mut self.shard.effects, effects);
+        let back = loans.into_iter().filter_map(|loan| {
+            let mut step = Step { db: loan.db as usize, now_ms, effects: &mut *effects };
+            let value = keyspace.take(&mut step, &loan.key);
+            let is_this =
+                |of: keyspace::KeyOf<'_>| of.db == loan.db as usize && *of.key == *loan.key;
+            let changed = effects.modified_keys().any(is_this);
+            (!loan.copy).then_some(Lent { loan, value, changed })
+        });
+        let back = back.collect();
+        effects.clear();
+        while keyspace.doomed_mut().free_slice(usize::MAX) {}
+        guests.keyspace = Some(keyspace);
+        self.guests = guests;
+        back
+    }
+
+    fn new_guest_keyspace(&self) -> Box<Keyspace> {
+        let own = &self.shard.keyspace;
+        let hasher = table::Hasher::new(self.shared.hash_seed);
+        Box::new(Keyspace::new(own.database_count(), hasher, *own.settings()))
+    }
+}
