@@ -234,8 +234,9 @@ impl LogDirectory {
         let Some(last) = plan.generations.last() else {
             return self.begin_empty(storage, shards);
         };
-        // Makes the cuts durable, and what a killed server left in the page cache. Both are about
-        // to be followed by new records, which must not outlast them.
+        // Makes the cuts durable, and what a killed server left in the page cache: the manifest's
+        // name, too. All are about to be followed by new records, which must not outlast them.
+        storage.sync_dir(self.names.directory())?;
         let ends = last.chains.iter().filter_map(|chain| chain.last());
         for end in ends.clone() {
             storage.sync(&storage.open(&end.path, OpenMode::Append)?)?;

@@ -33,6 +33,7 @@ mod directory;
 mod error;
 mod file_storage;
 mod gate;
+pub mod ledger;
 mod manifest;
 mod names;
 mod plan;

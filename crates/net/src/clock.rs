@@ -2,8 +2,9 @@
 //!
 //! On x86-64 with an invariant time-stamp counter, the counter is read directly (about 8 ns here,
 //! against 25 ns for the vDSO's `clock_gettime`) and scaled by a factor measured once at start; all
-//! other machines use `Instant`.
+//! other machines use `Instant`. A simulator's clock shows what its [`VirtualTime`] was told.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A monotonic clock in nanoseconds since it was made, and the wall clock.
@@ -13,6 +14,48 @@ pub struct Clock {
     ticks_start: u64,
     /// Nanoseconds per tick, as a fixed-point number with 32 fractional bits; 0: no usable counter.
     scale: u64,
+    /// Instead of the machine's time.
+    simulated: Option<&'static VirtualTime>,
+}
+
+/// What a look at a simulated clock takes: about as long as the real one.
+const LOOK_NS: u64 = 10;
+
+/// Time that passes only when it is told to: what a simulator's clocks show.
+#[derive(Debug)]
+pub struct VirtualTime {
+    ns: AtomicU64,
+    unix_start_us: u64,
+}
+
+impl VirtualTime {
+    /// Time that begins at this moment of the wall clock, in microseconds since 1970.
+    #[must_use]
+    pub const fn new(unix_start_us: u64) -> Self {
+        Self { ns: AtomicU64::new(0), unix_start_us }
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, time: Duration) {
+        self.ns.fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    /// Looks at the time, which takes some: whoever looks until a moment comes sees it come.
+    fn look(&self) -> u64 {
+        self.ns.fetch_add(LOOK_NS, Ordering::Relaxed)
+    }
+
+    /// Nanoseconds that have passed.
+    #[must_use]
+    pub fn now_ns(&self) -> u64 {
+        self.ns.load(Ordering::Relaxed)
+    }
+
+    /// Microseconds of the wall clock since 1970.
+    #[must_use]
+    pub fn unix_us(&self) -> u64 {
+        self.unix_start_us + self.now_ns() / 1000
+    }
 }
 
 impl Clock {
@@ -22,14 +65,20 @@ impl Clock {
         let start = Instant::now();
         let ticks_start = ticks();
         if !invariant_counter() {
-            return Self { start, ticks_start, scale: 0 };
+            return Self { start, ticks_start, scale: 0, simulated: None };
         }
         while start.elapsed() < Duration::from_millis(2) {
             std::hint::spin_loop();
         }
         let (elapsed, ticks) = (start.elapsed().as_nanos(), ticks() - ticks_start);
         let scale = if ticks == 0 { 0 } else { ((elapsed << 32) / u128::from(ticks)) as u64 };
-        Self { start, ticks_start, scale }
+        Self { start, ticks_start, scale, simulated: None }
+    }
+
+    /// A clock that shows `time`.
+    #[must_use]
+    pub fn simulated(time: &'static VirtualTime) -> Self {
+        Self { start: Instant::now(), ticks_start: 0, scale: 0, simulated: Some(time) }
     }
 
     /// Nanoseconds since the clock was made.
@@ -37,15 +86,26 @@ impl Clock {
     #[must_use]
     pub fn now_ns(&self) -> u64 {
         if self.scale == 0 {
-            return self.start.elapsed().as_nanos() as u64;
+            return self.now_ns_uncounted();
         }
         let elapsed = u128::from(ticks().wrapping_sub(self.ticks_start));
         ((elapsed * u128::from(self.scale)) >> 32) as u64
     }
 
+    /// [`Clock::now_ns`] without a counter of ticks.
+    fn now_ns_uncounted(&self) -> u64 {
+        match self.simulated {
+            Some(time) => time.look(),
+            None => self.start.elapsed().as_nanos() as u64,
+        }
+    }
+
     /// Microseconds of the wall clock since 1970.
     #[must_use]
     pub fn unix_us(&self) -> u64 {
+        if let Some(time) = self.simulated {
+            return time.unix_us();
+        }
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
     }
 }

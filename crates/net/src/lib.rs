@@ -4,7 +4,7 @@
 //! - [`Ring`]: the socket ring of a core thread; what it did comes back as [`Completion`]s.
 //! - [`Stream`], [`listen_tcp`], [`listen_unix`]: sockets as descriptors.
 //! - [`raise_descriptor_limit`]: room for as many clients as are configured.
-//! - [`Clock`]: time, cheap enough to be read for every command.
+//! - [`Clock`]: time, cheap enough to be read for every command; [`VirtualTime`] for simulators.
 //!
 //! A ring is driven by five calls (`accept`, `receive`, `send`, `wait`, `reap`), so that another
 //! mechanism (epoll, for containers that forbid `io_uring`) can stand behind the same ones.
@@ -18,7 +18,7 @@ mod probe;
 mod ring;
 mod socket;
 
-pub use clock::Clock;
+pub use clock::{Clock, VirtualTime};
 pub use completion::{Completion, Token};
 pub use descriptors::raise_descriptor_limit;
 pub use inbox::{Batch, Envelope, Inbox, Inboxes, Iter, Markers, Pool, Wake};

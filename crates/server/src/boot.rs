@@ -10,6 +10,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use config::Config;
+use durability::FileStorage;
 use glommio::{LocalExecutorBuilder, Placement};
 use net::{Clock, Inbox, Inboxes, Ring, RingOptions};
 
@@ -19,6 +20,7 @@ use crate::error::BootError;
 use crate::message::Message;
 use crate::recovery::{Recovered, Recovery};
 use crate::registry::Registry;
+use crate::settings;
 use crate::shared::{Identity, Shared};
 
 /// A server that runs: its threads, and what ends it.
@@ -44,7 +46,7 @@ struct Parts {
     inbox: Inbox<Message>,
     inboxes: Arc<Inboxes<Message>>,
     listeners: Vec<Listener>,
-    recovered: Recovered,
+    recovered: Recovered<FileStorage>,
 }
 
 /// How long to try again when the port is still bound: a server that was killed gives it back only
@@ -64,7 +66,8 @@ impl Server {
         let clock = Clock::new();
         let listeners = open_listeners(&config)?;
         let registry: &'static Registry = Box::leak(Box::new(Registry::new()));
-        let mut recovery = Recovery::open(&config, shards, registry)?;
+        let storage = FileStorage::new(settings::log(&config).directory);
+        let mut recovery = Recovery::open(storage, &config, shards, registry)?;
         let lock = recovery.take_lock();
         let identity = Identity::new(config_file, clock.unix_us());
         let seed = crate::seed::fresh();
@@ -166,7 +169,7 @@ async fn run_thread(
     let Parts { inbox, inboxes, listeners, recovered, .. } = parts;
     let core = CoreParts { shard, inbox, inboxes, shared: Arc::clone(&shared), registry, clock };
     let mut core = Core::new(core);
-    if let Err(error) = recovered.load(&mut core) {
+    if let Err(error) = recovered.load(&mut core, |file| Box::new(file.into_file())) {
         let _ = report.send(Err(error));
         return;
     }

@@ -12,6 +12,8 @@ use keyspace::Keyspace;
 use net::{Batch, Clock, Envelope, Inbox, Inboxes, Peer, Stream};
 
 use crate::background::Background;
+#[cfg(any(test, feature = "simulation"))]
+use crate::canary::{self, Canary};
 use crate::connection::{Connection, Held};
 use crate::connections::{ConnectionKey, Connections};
 use crate::dispatch::OpenRun;
@@ -242,6 +244,13 @@ impl Core {
             let batch = self.mail.inbox.take();
             if batch.len() > 1 {
                 self.prefetch_batch(&batch);
+            }
+            #[cfg(any(test, feature = "simulation"))]
+            if canary::is_out(Canary::Lanes) {
+                let mut lanes: Vec<_> = batch.collect();
+                lanes.sort_by_key(|message| message.work.origin.home);
+                lanes.into_iter().for_each(|envelope| self.handle_message(envelope));
+                continue;
             }
             for envelope in batch {
                 self.handle_message(envelope);

@@ -203,8 +203,10 @@ impl CoreThread {
 
     /// Writes what this tick logged, and begins an fsync where one is due.
     pub(crate) fn write(&mut self) {
-        if let Some(due) = self.core.write_log() {
-            self.ring.sync_data(due.descriptor, due.token);
+        if let Some(due) = self.core.write_log()
+            && let Some(file) = due.descriptor
+        {
+            self.ring.sync_data(file, due.token);
         }
     }
 

@@ -8,12 +8,14 @@
 //! - other core threads: `mail`, `message`, `work`, `transaction/`, `multi`, `gathering`
 //! - output: `pipeline`, `release`, `outgoing`
 //! - life: `boot`, `core_thread`, `rest`, `background`, `ending`
+//! - judged by: `simulation` (feature `simulation`), `canary`
 #![forbid(unsafe_code)]
 
 mod acts;
 mod admission;
 mod background;
 mod boot;
+mod canary;
 mod commands;
 mod connection;
 mod connections;
@@ -33,6 +35,7 @@ mod heap;
 mod info;
 mod input;
 mod log;
+mod log_file;
 mod log_switch;
 mod mail;
 mod memory_gauge;
@@ -53,6 +56,8 @@ mod session;
 mod settings;
 mod shard;
 mod shared;
+#[cfg(any(test, feature = "simulation"))]
+pub mod simulation;
 mod statistics;
 mod tick;
 mod time;

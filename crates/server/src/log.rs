@@ -2,9 +2,8 @@
 //!
 //! While the log is off (`appendonly no`) every position is 0 and nothing waits.
 
-use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::RawFd;
 
 use durability::{
     Announcement, FsyncPolicy, Part as LogPart, Participants, Refusal, Segment, TransactionGate,
@@ -13,7 +12,9 @@ use durability::{
 use keyspace::{Effects, LogMode, LoggedCommands};
 use resp::Arguments;
 
+use crate::canary::{self, Canary};
 use crate::core::Core;
+use crate::log_file::LogFile;
 use crate::mail::Mail;
 use crate::message::Purpose;
 use crate::transaction::Part;
@@ -37,15 +38,15 @@ pub(crate) struct Log {
 /// [`Log::handle_synced`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DueSync {
-    /// The file.
-    pub(crate) descriptor: RawFd,
+    /// The file; `None` where it is not the system's.
+    pub(crate) descriptor: Option<RawFd>,
     /// Comes back with the outcome.
     pub(crate) token: u32,
 }
 
 struct Open {
     segment: Segment,
-    file: File,
+    file: Box<dyn LogFile>,
     gate: TransactionGate,
     /// The position that the fsync under way will reach.
     syncing_to: u64,
@@ -58,7 +59,13 @@ impl Log {
     }
 
     /// Goes on writing to `file`; `counter` is where transactions go on counting.
-    pub(crate) fn turn_on(&mut self, shard: u16, file: File, segment: Segment, counter: u64) {
+    pub(crate) fn turn_on(
+        &mut self,
+        shard: u16,
+        file: Box<dyn LogFile>,
+        segment: Segment,
+        counter: u64,
+    ) {
         let gate = TransactionGate::new(shard);
         self.counter = self.counter.max(counter);
         self.openings = self.openings.wrapping_add(1);
@@ -153,6 +160,9 @@ impl Log {
 
     /// A part of a transaction over several shards begins.
     pub(crate) fn begin_part(&mut self, part: &Part) {
+        if canary::is_out(Canary::UnmarkedParts) {
+            return;
+        }
         if let Some(open) = &mut self.open {
             self.wrote = true;
             self.part_start = open.segment.begin_part(part.id, &part.participants);
@@ -161,6 +171,9 @@ impl Log {
 
     /// The part ends.
     pub(crate) fn end_part(&mut self, part: &Part) {
+        if canary::is_out(Canary::UnmarkedParts) {
+            return;
+        }
         if let Some(open) = &mut self.open {
             let (id, participants) = (part.id, part.participants);
             let (start, end) = (self.part_start, open.segment.end_part());
@@ -236,11 +249,22 @@ impl Log {
     pub(crate) fn release_position(&self) -> u64 {
         match &self.open {
             None => u64::MAX,
+            Some(_) if canary::is_out(Canary::ReplyBeforeWrite) => u64::MAX,
+            Some(open) if canary::is_out(Canary::ReplyBeforeSync) => {
+                open.gate.release_position(open.segment.written())
+            }
+            Some(open) if canary::is_out(Canary::PartWithoutGate) => open.segment.acknowledged(),
             Some(open) => open.gate.release_position(open.segment.acknowledged()),
         }
     }
 
-    /// The ring finished the fsync.
+    /// Does what an fsync that was due asks for: in a simulator, which has no ring.
+    #[cfg(any(test, feature = "simulation"))]
+    pub(crate) fn sync_file(&mut self) -> io::Result<()> {
+        self.open.as_mut().map_or(Ok(()), |open| open.file.sync())
+    }
+
+    /// The fsync that was due has ended: `result` is negative, an error's number, if it failed.
     pub(crate) fn handle_synced(&mut self, token: u32, result: i32) {
         let Some(open) = self.open.as_mut().filter(|_| token == self.openings) else { return };
         if result < 0 {
@@ -268,7 +292,7 @@ impl Log {
         if let Some(refusal) = open.segment.refusal() {
             return Err(io::Error::other(refusal.reason.clone()));
         }
-        open.file.sync_data()
+        open.file.sync()
     }
 }
 
@@ -276,13 +300,12 @@ impl Open {
     /// Writes the tick's batch. Failures are the segment's to remember.
     fn write(&mut self, now_ms: u64) {
         if let Some(length) = self.segment.poll_truncate() {
-            let result = self.file.set_len(length);
+            let result = self.file.set_length(length);
             self.segment.handle_truncated(&result);
         }
         let was_refusing = self.segment.refusal().is_some();
         while let Some(bytes) = self.segment.poll_write(now_ms) {
-            let written = write_some(&self.file, bytes);
-            match written {
+            match self.file.append(bytes) {
                 Ok(bytes) => self.segment.handle_written(bytes),
                 Err(error) => {
                     if !was_refusing {
@@ -301,19 +324,6 @@ impl Open {
     }
 }
 
-/// One write, at the end of the file (it was opened to append).
-fn write_some(file: &File, bytes: &[u8]) -> io::Result<usize> {
-    use std::io::Write;
-    let mut file = file;
-    loop {
-        match file.write(bytes) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
-}
-
 impl Core {
     /// Writes what the tick logged, tells other participants of transactions whose parts are
     /// written or lost, and says whether an fsync is due.
@@ -324,7 +334,7 @@ impl Core {
         open.write(now_ms);
         let due = open.segment.poll_sync(now_ms).map(|position| {
             open.syncing_to = position;
-            DueSync { descriptor: open.file.as_raw_fd(), token }
+            DueSync { descriptor: open.file.descriptor(), token }
         });
         // Before anybody hears of a loss.
         let refusal = open.segment.refusal().map(|refusal| refusal.reason.as_str());

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use net::{Envelope, Inbox, Inboxes, Markers, Pool, Wake};
 
+use crate::canary::{self, Canary};
 use crate::message::{Message, Purpose};
 
 /// Spent boxes that a core thread keeps: as many as a busy pipeline of 64 connections uses at once.
@@ -17,6 +18,9 @@ pub(crate) struct Mail {
     inboxes: Arc<Inboxes<Message>>,
     pool: Pool<Message>,
     markers: Markers<Message>,
+    /// Markers that go in one by one: see [`Mail::push_late_marker`].
+    #[cfg(any(test, feature = "simulation"))]
+    late_markers: std::collections::VecDeque<(usize, Envelope<Message>)>,
     /// Shards that sleep and were sent something in this tick.
     wakes: Vec<usize>,
     /// Messages to other shards whose replies are under way: while there are, sleeping is put off.
@@ -25,8 +29,17 @@ pub(crate) struct Mail {
 
 impl Mail {
     pub(crate) fn new(shard: usize, inbox: Inbox<Message>, all: Arc<Inboxes<Message>>) -> Self {
-        let (pool, markers) = (Pool::new(KEPT_BOXES_MAX), Markers::new());
-        Self { shard, inbox, inboxes: all, pool, markers, wakes: Vec::new(), under_way: 0 }
+        Self {
+            shard,
+            inbox,
+            inboxes: all,
+            pool: Pool::new(KEPT_BOXES_MAX),
+            markers: Markers::new(),
+            #[cfg(any(test, feature = "simulation"))]
+            late_markers: std::collections::VecDeque::new(),
+            wakes: Vec::new(),
+            under_way: 0,
+        }
     }
 
     /// How many shards there are.
@@ -49,13 +62,18 @@ impl Mail {
 
     /// Puts a message into the inbox of `shard`. It takes effect, logically, now.
     pub(crate) fn push(&mut self, shard: usize, envelope: Envelope<Message>) {
-        if self.inboxes.push(shard, envelope) == Wake::Needed {
+        let wake = self.inboxes.push(shard, envelope);
+        if wake == Wake::Needed && !canary::is_out(Canary::LostWake) {
             self.wakes.push(shard);
         }
     }
 
     /// Adds one marker of the transaction that [`Mail::push_markers`] will enqueue.
     pub(crate) fn add_marker(&mut self, shard: usize, envelope: Envelope<Message>) {
+        #[cfg(any(test, feature = "simulation"))]
+        if canary::is_out(Canary::Unarmed) {
+            return self.late_markers.push_back((shard, envelope));
+        }
         self.markers.add(shard, envelope);
     }
 
@@ -63,6 +81,14 @@ impl Mail {
     pub(crate) fn push_markers(&mut self) {
         let wakes = &mut self.wakes;
         self.inboxes.push_all(&mut self.markers, |shard| wakes.push(shard));
+    }
+
+    /// Enqueues one of the markers that the canary [`Canary::Unarmed`] has let wait.
+    #[cfg(any(test, feature = "simulation"))]
+    pub(crate) fn push_late_marker(&mut self) {
+        if let Some((shard, envelope)) = self.late_markers.pop_front() {
+            self.push(shard, envelope);
+        }
     }
 
     /// Runs `call` on the core thread of `shard`.

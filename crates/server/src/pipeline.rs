@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 
 use net::Envelope;
 
+use crate::canary::{self, Canary};
 use crate::core::PIPELINE_PLACES_MAX;
 use crate::flow::Flow;
 use crate::message::Message;
@@ -99,6 +100,7 @@ impl Pipeline {
     pub(crate) fn tail<'a>(&'a mut self, output: &'a mut Vec<u8>) -> &'a mut Vec<u8> {
         match self.places.back_mut() {
             None => output,
+            Some(_) if canary::is_out(Canary::ReplyOutOfOrder) => output,
             Some(place) => &mut place.after,
         }
     }

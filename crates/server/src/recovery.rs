@@ -10,15 +10,14 @@
 
 mod share;
 
-use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use config::Config;
 use durability::{
-    FileStorage, FsyncPolicy, LogDirectory, LogNames, OpenMode, Progress, Record, RecoveryError,
-    RecoveryPlan, Replay, Scope, Segment, Storage, Tail, TornTail, scan,
+    FsyncPolicy, LogDirectory, LogNames, OpenMode, Progress, Record, RecoveryError, RecoveryPlan,
+    Replay, Scope, Segment, Storage, Tail, TornTail, scan,
 };
 use keyspace::ExpiryMode;
 use resp::Arguments;
@@ -28,24 +27,25 @@ use commands::ShardCommand;
 use self::share::{Share, Take};
 use crate::core::Core;
 use crate::error::BootError;
+use crate::log_file::LogFile;
 use crate::message::Client;
 use crate::registry::{Action, Registry};
 use crate::settings;
 use crate::shard::ShardRequest;
 
 /// The data directory, taken, and what is to be recovered from it.
-pub(crate) struct Recovery {
+pub(crate) struct Recovery<S: Storage> {
     shards: usize,
-    lock: Option<File>,
-    plan: Option<Arc<Plan>>,
+    lock: Option<S::Lock>,
+    plan: Option<Arc<Plan<S>>>,
     tails: Vec<Tail>,
     /// One for each shard, if some generation has another number of shards; else none.
     shares: Vec<Share>,
     policy: FsyncPolicy,
 }
 
-struct Plan {
-    storage: FileStorage,
+struct Plan<S> {
+    storage: S,
     plan: RecoveryPlan,
     /// Bytes that all core threads have read.
     done: AtomicU64,
@@ -54,9 +54,9 @@ struct Plan {
 }
 
 /// One core thread's share of a recovery.
-pub(crate) struct Recovered {
+pub(crate) struct Recovered<S> {
     shard: usize,
-    plan: Option<Arc<Plan>>,
+    plan: Option<Arc<Plan<S>>>,
     tail: Option<Tail>,
     share: Option<Share>,
     policy: FsyncPolicy,
@@ -71,15 +71,15 @@ const STEP_BYTES: u64 = 4 << 20;
 /// How often progress is said.
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 
-impl Recovery {
-    /// Takes the data directory and decides what is to be recovered.
+impl<S: Storage + Sync> Recovery<S> {
+    /// Takes the data directory, which `storage` shows, and decides what is to be recovered.
     pub(crate) fn open(
+        storage: S,
         config: &Config,
         shards: usize,
         registry: &'static Registry,
     ) -> Result<Self, BootError> {
         let log = settings::log(config);
-        let storage = FileStorage::new(log.directory.clone());
         let lock = storage.lock(LOCK_NAME).map_err(|error| match error.kind() {
             std::io::ErrorKind::WouldBlock => BootError::DirectoryInUse(log.directory.clone()),
             _ => BootError::Directory(log.directory.clone(), error.to_string()),
@@ -133,12 +133,12 @@ impl Recovery {
 
     /// The lock of the data directory, once: to be held while the server lives, so that a second
     /// server on the directory is refused.
-    pub(crate) fn take_lock(&mut self) -> Option<File> {
+    pub(crate) fn take_lock(&mut self) -> Option<S::Lock> {
         self.lock.take()
     }
 
     /// Each core thread's share, in the order of the shards.
-    pub(crate) fn parts(self) -> impl Iterator<Item = Recovered> {
+    pub(crate) fn parts(self) -> impl Iterator<Item = Recovered<S>> {
         let mut tails = self.tails.into_iter();
         let mut shares = self.shares.into_iter();
         (0..self.shards).map(move |shard| Recovered {
@@ -152,8 +152,8 @@ impl Recovery {
 }
 
 /// Walks all segments, each on a thread of its own.
-fn scan_all(
-    storage: &FileStorage,
+fn scan_all<S: Storage + Sync>(
+    storage: &S,
     directory: &LogDirectory,
 ) -> Result<Vec<durability::SegmentIndex>, RecoveryError> {
     let sources = directory.segments();
@@ -167,9 +167,14 @@ fn scan_all(
     })
 }
 
-impl Recovered {
-    /// Replays this core thread's share, and leaves its log ready for writing.
-    pub(crate) fn load(self, core: &mut Core) -> Result<(), BootError> {
+impl<S: Storage> Recovered<S> {
+    /// Replays this core thread's share, and leaves its log ready for writing to what `log_file`
+    /// makes of its segment.
+    pub(crate) fn load(
+        self,
+        core: &mut Core,
+        log_file: impl FnOnce(S::File) -> Box<dyn LogFile>,
+    ) -> Result<(), BootError> {
         let (Some(plan), Some(tail)) = (&self.plan, &self.tail) else { return Ok(()) };
         let share = self.share.as_ref();
         let source = Source { storage: &plan.storage, plan: &plan.plan, share };
@@ -185,7 +190,7 @@ impl Recovered {
             }
         })?;
         core.shard.keyspace.reset_stats();
-        self.open_log(core, plan, tail)?;
+        self.open_log(core, plan, tail, log_file)?;
         tracing::info!(
             "Shard {}: {records} commands replayed, {} keys, in {:.1} s",
             self.shard,
@@ -195,23 +200,29 @@ impl Recovered {
         Ok(())
     }
 
-    fn open_log(&self, core: &mut Core, plan: &Plan, tail: &Tail) -> Result<(), BootError> {
+    fn open_log(
+        &self,
+        core: &mut Core,
+        plan: &Plan<S>,
+        tail: &Tail,
+        log_file: impl FnOnce(S::File) -> Box<dyn LogFile>,
+    ) -> Result<(), BootError> {
         let file = plan
             .storage
             .open(&tail.path, OpenMode::Append)
             .map_err(|error| BootError::Directory(tail.path.clone(), error.to_string()))?;
         let now_ms = core.time.unix_ms() as u64;
         let segment = Segment::resume(tail.position, self.policy, now_ms);
-        core.shard.log.turn_on(self.shard as u16, file.into_file(), segment, tail.counter);
+        core.shard.log.turn_on(self.shard as u16, log_file(file), segment, tail.counter);
         Ok(())
     }
 }
 
 /// Reads a log into this core thread's shard, which is empty: what a restart would find, but that
 /// nothing is cut off or opened. Says how many records were read.
-pub(crate) fn load_again(
+pub(crate) fn load_again<S: Storage>(
     core: &mut Core,
-    storage: &FileStorage,
+    storage: &S,
     plan: &RecoveryPlan,
 ) -> Result<u64, RecoveryError> {
     let (shard, shards) = (core.mail.shard, core.mail.shards());
@@ -223,16 +234,15 @@ pub(crate) fn load_again(
 }
 
 /// What a shard is loaded from.
-#[derive(Clone, Copy)]
-struct Source<'a> {
-    storage: &'a FileStorage,
+struct Source<'a, S> {
+    storage: &'a S,
     plan: &'a RecoveryPlan,
     /// `None`: every segment is of as many shards as there are.
     share: Option<&'a Share>,
 }
 
-impl Source<'_> {
-    fn replay(self, core: &Core) -> Replay<FileStorage> {
+impl<S: Storage> Source<'_, S> {
+    fn replay(&self, core: &Core) -> Replay<S> {
         match self.share {
             Some(share) if share.borrows() => Replay::all(self.plan),
             _ => Replay::new(self.plan, core.mail.shard as u16, core.mail.shards() as u16),
@@ -240,7 +250,7 @@ impl Source<'_> {
     }
 
     /// Runs this shard's records; says how many were read. `note` is told of the bytes done.
-    fn load(self, core: &mut Core, note: &mut dyn FnMut(u64)) -> Result<u64, RecoveryError> {
+    fn load(&self, core: &mut Core, note: &mut dyn FnMut(u64)) -> Result<u64, RecoveryError> {
         let usual = *core.shard.keyspace.settings();
         let ignoring = keyspace::Settings { expiry: ExpiryMode::Ignore, ..usual };
         core.shard.keyspace.configure(ignoring);
@@ -252,7 +262,7 @@ impl Source<'_> {
         result
     }
 
-    fn run(self, core: &mut Core, note: &mut dyn FnMut(u64)) -> Result<u64, RecoveryError> {
+    fn run(&self, core: &mut Core, note: &mut dyn FnMut(u64)) -> Result<u64, RecoveryError> {
         let mut replay = self.replay(core);
         loop {
             core.time.advance();
@@ -266,7 +276,7 @@ impl Source<'_> {
     }
 }
 
-impl Plan {
+impl<S> Plan<S> {
     fn say_progress(&self) {
         let (done, total) = (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed));
         let percent = (done * 100).checked_div(total).unwrap_or(100);

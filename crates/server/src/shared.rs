@@ -195,8 +195,13 @@ impl Shared {
         let counts = self.cores.iter().map(|core| core.connections.load(Ordering::Relaxed));
         let fewest = counts.enumerate().min_by_key(|(_, count)| *count);
         let shard = fewest.map_or(0, |(shard, _)| shard);
-        self.cores[shard].connections.fetch_add(1, Ordering::Relaxed);
+        self.count_connection(shard);
         shard
+    }
+
+    /// `shard` has one connection more.
+    pub(crate) fn count_connection(&self, shard: usize) {
+        self.cores[shard].connections.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A connection of `shard` is gone.

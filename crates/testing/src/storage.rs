@@ -22,11 +22,13 @@
 //!
 //! Not modelled: bit rot, reordered sectors within one append, a sync that lies.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use durability::{OpenMode, Storage, StorageError};
+
+use crate::random::Random;
 
 /// Linux' numbers, so that tests see the system's own words.
 const EIO: i32 = 5;
@@ -60,7 +62,8 @@ struct Content {
 
 #[derive(Debug, Default)]
 struct Disk {
-    contents: HashMap<u64, Content>,
+    /// In order, so that the same chances meet the same files.
+    contents: BTreeMap<u64, Content>,
     entries: BTreeMap<String, u64>,
     durable_entries: BTreeMap<String, u64>,
     directories: BTreeSet<String>,
@@ -97,6 +100,11 @@ impl MemoryStorage {
         self.disk().freeze_at = Some(operation);
     }
 
+    /// Bytes of all files together.
+    pub fn used_bytes(&self) -> u64 {
+        self.disk().used()
+    }
+
     /// How many changing operations there were.
     pub fn operations(&self) -> u64 {
         self.disk().operations
@@ -130,7 +138,7 @@ impl MemoryStorage {
     /// The disk as the next process finds it after a loss of power; chances follow from `seed`.
     pub fn after_power_loss(&self, seed: u64) -> Self {
         let disk = self.disk();
-        let mut chance = Chance(seed);
+        let mut chance = Random::new(seed);
         let mut next = disk.successor();
         let names: BTreeSet<&String> =
             disk.entries.keys().chain(disk.durable_entries.keys()).collect();
@@ -177,7 +185,7 @@ impl MemoryStorage {
 
 impl Content {
     /// What a power loss leaves: the synced bytes, and by chance a piece of what came after.
-    fn survive(&self, chance: &mut Chance) -> Vec<u8> {
+    fn survive(&self, chance: &mut Random) -> Vec<u8> {
         if chance.below(4) == 0 || !self.live.starts_with(&self.durable) {
             let live = chance.below(2) == 0;
             return if live { self.live.clone() } else { self.durable.clone() };
@@ -236,8 +244,8 @@ impl Disk {
     }
 
     /// Chances that depend on the seed and on how far things have gone.
-    fn chance(&self) -> Chance {
-        Chance(self.faults.seed ^ self.operations.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    fn chance(&self) -> Random {
+        Random::new(self.faults.seed ^ self.operations.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
     fn used(&self) -> u64 {
@@ -411,19 +419,6 @@ impl Drop for MemoryLock {
         if let Ok(mut disk) = self.disk.lock() {
             disk.locks.remove(&self.name);
         }
-    }
-}
-
-/// A small generator (splitmix64): the same seed, the same chances.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % bound as u64) as usize
     }
 }
 

@@ -114,6 +114,20 @@ fn without_power_at_every_operation() {
 }
 
 #[test]
+fn killed_while_it_starts_and_then_without_power() {
+    // What the killed start had done was in the page cache only, the manifest's name included. The
+    // next life acknowledges records on top of it.
+    for freeze_at in 1..40 {
+        for seed in 0..6 {
+            let (shards, next_shards) = (2, 2);
+            let killed = Life { seed, shards, next_shards, crash: Crash::Kill };
+            let (storage, _) = killed.live(&MemoryStorage::new(seed), freeze_at);
+            Life { crash: Crash::PowerLoss, ..killed }.live(&storage, u64::MAX);
+        }
+    }
+}
+
+#[test]
 fn many_lives_of_one_log() {
     for seed in 0..150 {
         let mut random = Random::new(seed);

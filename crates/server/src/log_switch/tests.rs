@@ -49,9 +49,12 @@ impl Folder {
         let config = self.config(true);
         let mut server = Fixture::with_config(SHARDS, self.config(true));
         let registry = server.cores[0].registry;
-        let recovery = Recovery::open(&config, SHARDS, registry).expect("it can be recovered");
+        let recovery = Recovery::open(FileStorage::new(&self.0), &config, SHARDS, registry)
+            .expect("it can be recovered");
         for (core, recovered) in server.cores.iter_mut().zip(recovery.parts()) {
-            recovered.load(core).expect("every record can be run");
+            recovered
+                .load(core, |file| Box::new(file.into_file()))
+                .expect("every record can be run");
         }
         server
     }

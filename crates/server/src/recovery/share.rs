@@ -12,7 +12,7 @@
 //! ```
 
 use commands::{Across, ShardCommand};
-use durability::{FileStorage, Progress, RecoveryError, RecoveryPlan, Replay, SlotTies};
+use durability::{Progress, RecoveryError, RecoveryPlan, Replay, SlotTies, Storage};
 use keyspace::{Keyspace, Step};
 use resp::Arguments;
 use spec::{SLOTS, shard_of_slot, slot_of};
@@ -42,8 +42,8 @@ pub(super) enum Take {
 
 impl Share {
     /// The shares of `shards` shards, by reading the whole log once.
-    pub(super) fn of_all(
-        storage: &FileStorage,
+    pub(super) fn of_all<S: Storage>(
+        storage: &S,
         plan: &RecoveryPlan,
         registry: &'static Registry,
         shards: usize,

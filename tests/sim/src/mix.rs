@@ -1,0 +1,147 @@
+//! Which operations clients are given, and how often.
+
+use testing::Random;
+
+use crate::operation::{Key, Operation, Value};
+
+/// Kinds of operations that are drawn besides the usual ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mix {
+    /// RENAME, RENAMENX, COPY, MSETNX.
+    pub(crate) dependent: bool,
+    /// MULTI, EXEC, WATCH.
+    pub(crate) transactions: bool,
+}
+
+/// Draws operations whose values are unique.
+pub(crate) struct Writer {
+    kinds: Vec<Kind>,
+    keys: usize,
+    last_value: Value,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Get,
+    Set,
+    GetSet,
+    Increment,
+    Append,
+    GetMany,
+    SetMany,
+    Delete,
+    Exists,
+    Count,
+    FlushAll,
+    SetManyIfNone,
+    Rename,
+    RenameIfNone,
+    Copy,
+    Watch,
+    Unwatch,
+    Execute,
+}
+
+/// How often each is drawn, of the sum.
+const USUAL: &[(Kind, usize)] = &[
+    (Kind::Get, 20),
+    (Kind::Set, 20),
+    (Kind::GetSet, 4),
+    (Kind::Increment, 8),
+    (Kind::Append, 6),
+    (Kind::GetMany, 12),
+    (Kind::SetMany, 14),
+    (Kind::Delete, 5),
+    (Kind::Exists, 3),
+    (Kind::Count, 2),
+    (Kind::FlushAll, 1),
+];
+
+const DEPENDENT: &[(Kind, usize)] =
+    &[(Kind::SetManyIfNone, 5), (Kind::Rename, 8), (Kind::RenameIfNone, 4), (Kind::Copy, 8)];
+
+const TRANSACTIONS: &[(Kind, usize)] = &[(Kind::Watch, 6), (Kind::Unwatch, 1), (Kind::Execute, 20)];
+
+/// Commands of a transaction at most.
+const EXECUTE_MAX: usize = 4;
+
+impl Writer {
+    pub(crate) fn new(mix: Mix, keys: usize) -> Self {
+        let dependent = if mix.dependent { DEPENDENT } else { &[] };
+        let transactions = if mix.transactions { TRANSACTIONS } else { &[] };
+        let weighted = USUAL.iter().chain(dependent).chain(transactions);
+        let kinds = weighted.flat_map(|(kind, times)| std::iter::repeat_n(*kind, *times));
+        Self { kinds: kinds.collect(), keys, last_value: 0 }
+    }
+
+    /// The next operation.
+    pub(crate) fn draw(&mut self, random: &mut Random) -> Operation {
+        let kind = *random.pick(&self.kinds);
+        self.of(kind, random)
+    }
+
+    fn of(&mut self, kind: Kind, random: &mut Random) -> Operation {
+        let key = self.key(random);
+        match kind {
+            Kind::Get => Operation::Get(key),
+            Kind::Set => Operation::Set(key, self.value()),
+            Kind::GetSet => Operation::GetSet(key, self.value()),
+            Kind::Increment => Operation::Increment(self.counter(random)),
+            Kind::Append => Operation::Append(key, self.value()),
+            Kind::GetMany => Operation::GetMany(self.some(random)),
+            Kind::SetMany => Operation::SetMany(self.pairs(random)),
+            Kind::Delete => Operation::Delete(self.some(random)),
+            Kind::Exists => Operation::Exists(self.some(random)),
+            Kind::Count => Operation::Count,
+            Kind::FlushAll => Operation::FlushAll,
+            Kind::SetManyIfNone => Operation::SetManyIfNone(self.pairs(random)),
+            Kind::Rename | Kind::RenameIfNone | Kind::Copy => {
+                let two = random.sample(2, self.keys);
+                let (from, to) = (two[0], two[1]);
+                match kind {
+                    Kind::Rename => Operation::Rename(from, to),
+                    Kind::RenameIfNone => Operation::RenameIfNone(from, to),
+                    _ => Operation::Copy { from, to, replace: random.one_in(2) },
+                }
+            }
+            Kind::Watch => Operation::Watch(self.some(random)),
+            Kind::Unwatch => Operation::Unwatch,
+            Kind::Execute => {
+                let count = random.between(1, EXECUTE_MAX);
+                let mut inner = Vec::with_capacity(count);
+                while inner.len() < count {
+                    let kind = *random.pick(&self.kinds);
+                    if !matches!(kind, Kind::Watch | Kind::Unwatch | Kind::Execute) {
+                        inner.push(self.of(kind, random));
+                    }
+                }
+                Operation::Execute(inner)
+            }
+        }
+    }
+
+    /// Any key, one of them more often.
+    fn key(&self, random: &mut Random) -> Key {
+        if random.one_in(3) { 0 } else { random.below(self.keys) }
+    }
+
+    /// Keys that mostly hold numbers: the last ones.
+    fn counter(&self, random: &mut Random) -> Key {
+        self.keys - 1 - random.below(self.keys.div_ceil(3))
+    }
+
+    fn value(&mut self) -> Value {
+        self.last_value += 1;
+        self.last_value
+    }
+
+    fn some(&self, random: &mut Random) -> Vec<Key> {
+        let count = random.between(1, 4);
+        random.sample(count, self.keys)
+    }
+
+    fn pairs(&mut self, random: &mut Random) -> Vec<(Key, Value)> {
+        let count = random.between(2, 4);
+        random.sample(count, self.keys).into_iter().map(|key| (key, self.value())).collect()
+    }
+}

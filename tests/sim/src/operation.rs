@@ -1,0 +1,115 @@
+//! What a client can ask for: one operation is one step of the history, and one command, or
+//! several that make one step (MULTI to EXEC).
+//!
+//! A new operation is added here (its words), in `model.rs` (its meaning), and in the table of
+//! `mix.rs` (how often it is drawn).
+
+/// Names a key: an index into [`crate::plan::Plan::keys`].
+pub(crate) type Key = usize;
+
+/// A value that no other operation of the history writes: `v17`.
+pub(crate) type Value = u32;
+
+/// One operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Get(Key),
+    Set(Key, Value),
+    GetSet(Key, Value),
+    Increment(Key),
+    Append(Key, Value),
+    GetMany(Vec<Key>),
+    SetMany(Vec<(Key, Value)>),
+    SetManyIfNone(Vec<(Key, Value)>),
+    Delete(Vec<Key>),
+    Exists(Vec<Key>),
+    /// DBSIZE.
+    Count,
+    FlushAll,
+    Rename(Key, Key),
+    RenameIfNone(Key, Key),
+    Copy {
+        from: Key,
+        to: Key,
+        replace: bool,
+    },
+    Watch(Vec<Key>),
+    Unwatch,
+    /// MULTI, these, EXEC.
+    Execute(Vec<Self>),
+}
+
+/// The text of a value.
+pub(crate) fn text(value: Value) -> String {
+    format!("v{value}")
+}
+
+impl Operation {
+    /// Its commands, each with its words. Every command has one reply; the last one's is the
+    /// operation's.
+    pub(crate) fn commands(&self, keys: &[String]) -> Vec<Vec<String>> {
+        let Self::Execute(inner) = self else { return vec![self.words(keys)] };
+        let mut commands = vec![vec!["MULTI".to_owned()]];
+        commands.extend(inner.iter().map(|it| it.words(keys)));
+        commands.push(vec!["EXEC".to_owned()]);
+        commands
+    }
+
+    fn words(&self, keys: &[String]) -> Vec<String> {
+        let name = |name: &str| vec![name.to_owned()];
+        let key = |at: &Key| keys[*at].clone();
+        let many = |command: &str, of: &[Key]| {
+            name(command).into_iter().chain(of.iter().map(key)).collect::<Vec<_>>()
+        };
+        let pairs = |command: &str, of: &[(Key, Value)]| {
+            let words = of.iter().flat_map(|(at, value)| [key(at), text(*value)]);
+            name(command).into_iter().chain(words).collect::<Vec<_>>()
+        };
+        match self {
+            Self::Get(at) => many("GET", &[*at]),
+            Self::Set(at, value) => pairs("SET", &[(*at, *value)]),
+            Self::GetSet(at, value) => pairs("GETSET", &[(*at, *value)]),
+            Self::Increment(at) => many("INCR", &[*at]),
+            Self::Append(at, value) => pairs("APPEND", &[(*at, *value)]),
+            Self::GetMany(of) => many("MGET", of),
+            Self::SetMany(of) => pairs("MSET", of),
+            Self::SetManyIfNone(of) => pairs("MSETNX", of),
+            Self::Delete(of) => many("DEL", of),
+            Self::Exists(of) => many("EXISTS", of),
+            Self::Count => name("DBSIZE"),
+            Self::FlushAll => name("FLUSHALL"),
+            Self::Rename(from, to) => many("RENAME", &[*from, *to]),
+            Self::RenameIfNone(from, to) => many("RENAMENX", &[*from, *to]),
+            Self::Copy { from, to, replace } => {
+                let mut words = many("COPY", &[*from, *to]);
+                if *replace {
+                    words.push("REPLACE".to_owned());
+                }
+                words
+            }
+            Self::Watch(of) => many("WATCH", of),
+            Self::Unwatch => name("UNWATCH"),
+            Self::Execute(_) => unreachable!("transactions do not nest"),
+        }
+    }
+
+    /// Whether it changes nothing, whatever it finds.
+    pub(crate) fn is_read(&self) -> bool {
+        match self {
+            Self::Get(_)
+            | Self::GetMany(_)
+            | Self::Exists(_)
+            | Self::Count
+            | Self::Watch(_)
+            | Self::Unwatch => true,
+            Self::Execute(inner) => inner.iter().all(Self::is_read),
+            _ => false,
+        }
+    }
+
+    /// Its commands as one line, for people.
+    pub(crate) fn line(&self, keys: &[String]) -> String {
+        let commands = self.commands(keys);
+        commands.iter().map(|words| words.join(" ")).collect::<Vec<_>>().join("; ")
+    }
+}

@@ -1,0 +1,243 @@
+//! A plan: all that is decided before a simulation begins, as plain data, so that it can be shrunk.
+//!
+//! What is left to the schedule (which core thread gets on, when bytes arrive) follows from
+//! [`Plan::schedule`] while the simulation runs.
+
+use testing::Random;
+
+use crate::mix::{Mix, Writer};
+use crate::model::{KEYS_MAX, SESSIONS_MAX};
+use crate::operation::Operation;
+
+/// A simulation to be run.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// What everything that is not planned follows from.
+    pub(crate) schedule: u64,
+    pub(crate) keys: Vec<String>,
+    /// The lives of the server, one after another on one disk.
+    pub(crate) eras: Vec<Era>,
+}
+
+/// A life of the server, from its start to its crash.
+#[derive(Clone, Debug)]
+pub(crate) struct Era {
+    pub(crate) shards: usize,
+    pub(crate) sync: Sync,
+    /// Whether some writes to the log are short.
+    pub(crate) short_writes: bool,
+    /// Whether core threads take turns between the steps of a tick, or whole ticks.
+    pub(crate) fine: bool,
+    pub(crate) sessions: Vec<Session>,
+    pub(crate) fault: Fault,
+    pub(crate) end: End,
+}
+
+/// `appendfsync`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sync {
+    Always,
+    EverySecond,
+    No,
+}
+
+/// What is wrong with the disk in an era.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    None,
+    /// From one step to another only so many bytes more fit.
+    Full {
+        from: u64,
+        until: u64,
+        bytes: u64,
+    },
+    /// From a step on every fsync fails.
+    Syncs {
+        from: u64,
+    },
+}
+
+/// How an era ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It does not: the last one.
+    Rest,
+    /// Kill -9 at this step, or when all is done.
+    Kill(u64),
+    /// Kill -9 at this operation that changes the disk, from the start of the era on.
+    KillAtDisk(u64),
+    /// The machine loses power at this step, or when all is done.
+    PowerLoss(u64),
+}
+
+/// A connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) home: usize,
+    /// What it sends; one pipeline after the other.
+    pub(crate) pipelines: Vec<Vec<Operation>>,
+    /// How many operations may be under way when it sends the next pipeline.
+    pub(crate) window: usize,
+    pub(crate) pieces: Pieces,
+    pub(crate) leaves: Leaves,
+    /// Whether it begins when all others are done.
+    pub(crate) is_last: bool,
+}
+
+/// How a pipeline's bytes arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pieces {
+    Whole,
+    Commands,
+    Anywhere,
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaves {
+    /// It does not.
+    Stays,
+    /// It stops sending after all was sent, and reads the rest.
+    Finishes,
+    /// It breaks any time after so many pipelines.
+    Breaks(usize),
+}
+
+/// What may be wrong, and how large plans are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scope {
+    pub(crate) shards_max: usize,
+    /// Whether fsyncs fail.
+    pub(crate) failing_syncs: bool,
+    pub(crate) mix: Mix,
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub(crate) fn of(seed: u64, scope: &Scope) -> Self {
+        let mut random = Random::new(seed);
+        let key_count = random.between(2, KEYS_MAX - 2);
+        let keys = random.sample(key_count, 40).iter().map(|it| format!("k{it}")).collect();
+        let mut drawing = Drawing {
+            writer: Writer::new(scope.mix, key_count),
+            scope,
+            shards: shards(&mut random, scope.shards_max),
+            sessions: 1,
+        };
+        let lives = *random.pick(&[1, 1, 2, 2, 3, 4]);
+        let mut eras: Vec<Era> = (0..lives).map(|_| drawing.era(&mut random, lives)).collect();
+        eras.push(drawing.last_era(&mut random, key_count));
+        Self { schedule: random.bits(), keys, eras }
+    }
+
+    /// How many operations there are.
+    pub(crate) fn operations(&self) -> usize {
+        let sessions = self.eras.iter().flat_map(|era| &era.sessions);
+        sessions.flat_map(|session| &session.pipelines).map(Vec::len).sum()
+    }
+}
+
+/// 1 to `most`, the small ones more often.
+fn shards(random: &mut Random, most: usize) -> usize {
+    random.pick(&[1, 2, 2, 2, 3, 3, 4, 5, 8, 16]).min(&most).to_owned()
+}
+
+struct Drawing<'a> {
+    writer: Writer,
+    scope: &'a Scope,
+    shards: usize,
+    /// Connections so far, with the one that looks at what is left in the end.
+    sessions: usize,
+}
+
+impl Drawing<'_> {
+    fn era(&mut self, random: &mut Random, lives: usize) -> Era {
+        // Another number of shards now and then: recovery deals the keys out anew.
+        if random.one_in(4) {
+            self.shards = shards(random, self.scope.shards_max);
+        }
+        let clients = random.between(2, 5).min(SESSIONS_MAX - self.sessions);
+        self.sessions += clients;
+        let commands_max = 36 / lives;
+        let sessions = (0..clients).map(|_| self.session(random, commands_max / clients + 2));
+        let sessions = sessions.collect();
+        let sync = *random.pick(&[Sync::Always, Sync::EverySecond, Sync::EverySecond, Sync::No]);
+        let steps = random.between(1, 600) as u64;
+        Era {
+            shards: self.shards,
+            sync,
+            short_writes: random.one_in(3),
+            fine: !random.one_in(3),
+            sessions,
+            fault: self.fault(random),
+            end: match random.below(4) {
+                0 if sync == Sync::Always => End::PowerLoss(steps),
+                0 | 1 => End::KillAtDisk(1 + steps / 8),
+                _ => End::Kill(steps),
+            },
+        }
+    }
+
+    fn fault(&self, random: &mut Random) -> Fault {
+        let from = random.below(400) as u64;
+        match random.below(12) {
+            0 => {
+                let (until, bytes) = (from + random.below(300) as u64, random.below(300) as u64);
+                Fault::Full { from, until, bytes }
+            }
+            1 if self.scope.failing_syncs => Fault::Syncs { from },
+            _ => Fault::None,
+        }
+    }
+
+    fn session(&mut self, random: &mut Random, commands_max: usize) -> Session {
+        let mut pipelines = Vec::new();
+        let mut left = random.between(1, commands_max.max(1));
+        while left > 0 {
+            let count = *random.pick(&[1, 1, 2, 3, 5, 8]).min(&left);
+            pipelines.push((0..count).map(|_| self.writer.draw(random)).collect());
+            left -= count;
+        }
+        let leaves = match random.below(8) {
+            0 => Leaves::Breaks(random.between(1, pipelines.len())),
+            1 => Leaves::Finishes,
+            _ => Leaves::Stays,
+        };
+        Session {
+            home: random.below(self.shards),
+            pipelines,
+            window: *random.pick(&[0, 0, 2, 8]),
+            pieces: *random.pick(&[Pieces::Whole, Pieces::Commands, Pieces::Anywhere]),
+            leaves,
+            is_last: false,
+        }
+    }
+
+    /// What is left in the end: every key is read.
+    fn last_era(&mut self, random: &mut Random, key_count: usize) -> Era {
+        let mut all: Vec<Operation> = (0..key_count).map(Operation::Get).collect();
+        all.push(Operation::GetMany((0..key_count).collect()));
+        all.push(Operation::Count);
+        let session = Session {
+            home: 0,
+            pipelines: vec![all],
+            window: 0,
+            pieces: Pieces::Whole,
+            leaves: Leaves::Stays,
+            is_last: true,
+        };
+        Era {
+            shards: if random.one_in(3) {
+                shards(random, self.scope.shards_max)
+            } else {
+                self.shards
+            },
+            sync: Sync::EverySecond,
+            short_writes: false,
+            fine: false,
+            sessions: vec![session],
+            fault: Fault::None,
+            end: End::Rest,
+        }
+    }
+}
