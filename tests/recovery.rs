@@ -505,6 +505,33 @@ fn the_log_can_be_turned_on_and_off() {
     assert!(digest(&mut server.client()) == expected, "another state after the third switch");
 }
 
+#[test]
+fn a_kill_while_the_log_is_turned_on_leaves_no_files_behind() {
+    let server = start(new_folder(), "--shards 2 --appendonly no");
+    let mut client = server.client();
+    let fill: Vec<String> = (0..100_000).map(|at| format!("SET fill:{at} {at}")).collect();
+    pipeline(&mut client, &fill);
+    assert_eq!(client.ask("CONFIG SET appendonly yes"), Value::ok());
+    assert_eq!(client.ask("SET late 1"), Value::ok());
+    let log = server.log();
+    let folder = kill(server);
+    if log.contains("is complete") {
+        return println!("skipped: the log was on before the kill");
+    }
+    assert_eq!(segments(&folder).len(), 6, "an empty generation, and one half written");
+    let others = ["appendonlydir/appendonly.aof.9.incr.aof", "appendonlydir/notes.aof"];
+    others.iter().for_each(|name| fs::write(folder.join(name), "mine").expect("a file"));
+    let server = start(folder, "--shards 2");
+    // Not before it is complete can what was logged be recovered.
+    assert_eq!(server.client().ask("DBSIZE").number(), 0);
+    let names = segments(&server.folder);
+    assert_eq!(names.len(), 2 + others.len(), "{names:?}");
+    assert!(server.log().contains("removed, with"), "{}", server.log());
+    for name in others {
+        assert_eq!(fs::read(server.folder.join(name)).expect("it is left alone"), b"mine");
+    }
+}
+
 /// A server that may be forbidden to write: a write beyond its file size limit fails, as on a full
 /// disk, instead of killing it.
 struct Limited {

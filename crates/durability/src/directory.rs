@@ -39,6 +39,18 @@ pub struct LogDirectory {
     generation_max: u64,
     /// Whether Redis' single file still lies in the data directory.
     adopting: bool,
+    /// Segments of ours that no manifest listed, and that were removed.
+    strays: Vec<Stray>,
+}
+
+/// A segment of a generation that was never committed: a server ended while it turned its log on.
+/// What it has was not to be recovered from it, and it was removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stray {
+    /// Its path, as a `Storage` takes it.
+    pub path: String,
+    /// How long it was.
+    pub bytes: u64,
 }
 
 /// Where a shard goes on writing.
@@ -75,8 +87,13 @@ impl LogDirectory {
         let single = storage.list("")?.iter().any(|name| name == names.single_file());
         let generations = present.iter().filter_map(|name| names.generation(name));
         let generation_max = generations.max().unwrap_or(0);
-        let mut directory =
-            Self { names, manifest: Manifest::default(), generation_max, adopting: false };
+        let mut directory = Self {
+            names,
+            manifest: Manifest::default(),
+            generation_max,
+            adopting: false,
+            strays: Vec::new(),
+        };
         if present.contains(&directory.names.manifest()) {
             directory.read_manifest(storage, &present, single)?;
             return Ok(directory);
@@ -141,6 +158,12 @@ impl LogDirectory {
     /// Whether there is nothing to recover.
     pub fn is_empty(&self) -> bool {
         self.manifest.files().is_empty()
+    }
+
+    /// The segments with records in them that were removed because no manifest lists them. Each is
+    /// worth a line in the server's log.
+    pub fn strays(&self) -> &[Stray] {
+        &self.strays
     }
 
     /// The manifest.
@@ -328,7 +351,10 @@ impl LogDirectory {
     }
 
     /// Removes what a crash or a change of generation left behind: temporaries, history, and
-    /// unlisted increments that never got a record. Other unlisted files are left alone.
+    /// segments of ours that the manifest does not list. Other unlisted files are left alone.
+    ///
+    /// An unlisted segment is of a generation that was never committed. There is a manifest
+    /// whenever one is removed: without it a segment with records in it refuses the start.
     fn clean<S: Storage>(&mut self, storage: &S) -> Result<(), StorageError> {
         let listed = |name: &str| self.manifest.segments().any(|file| file.name == name);
         for name in storage.list(self.names.directory())? {
@@ -338,10 +364,12 @@ impl LogDirectory {
                 .files()
                 .iter()
                 .any(|file| file.role == Role::History && file.name == name);
-            let bare = self.names.generation(&name).is_some()
-                && !listed(&name)
-                && is_bare_file(storage, &path)?;
-            if name.starts_with(TEMPORARY) || history || bare {
+            let stray = self.names.is_own_segment(&name) && !listed(&name) && !history;
+            if stray && !is_bare_file(storage, &path)? {
+                let bytes = storage.file_bytes(&storage.open(&path, OpenMode::Read)?)?;
+                self.strays.push(Stray { path: path.clone(), bytes });
+            }
+            if name.starts_with(TEMPORARY) || history || stray {
                 remove_if_present(storage, &path)?;
             }
         }

@@ -40,9 +40,28 @@
 //! when their markers are pushed: then each shard need only publish up to which number everything
 //! pushed to it is written, and the smallest of these retires all below it at once.
 //!
-//! A shard without open transactions pays one comparison ([`TransactionGate::release_position`]).
+//! # Parts that are lost
+//!
+//! After a failed fsync a segment takes no more bytes: what it lacks then it will lack for ever
+//! ([`TransactionGate::lose_from`]). A part that lies there is lost, and so are, on every other
+//! participant, that transaction's part and all parts behind it, since a part is retired only
+//! behind its elders. Whoever loses a part tells the other participants of it
+//! ([`TransactionGate::poll_lost`]), and so the loss reaches everyone who would wait in vain:
+//!
+//! ```text
+//!  shard 2   | S |         S is lost: it tells 1
+//!  shard 1   | S | T |     loses S, and T with it, which 0 is never told of: it tells 0 (and 2)
+//!  shard 0   | T | SET a | loses T: the reply to SET a will never leave
+//! ```
+//!
+//! Only what can never be retired is given up. If T lies behind S on shard 1, and S will never be
+//! whole, no shard has retired T: it would have needed the word of shard 1, which gives it behind
+//! an open S only to a participant of S, and there S lies before T too.
+//!
+//! A shard without open transactions pays two comparisons a tick
+//! ([`TransactionGate::release_position`]).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::transaction::{Participants, TransactionId};
 
@@ -60,6 +79,19 @@ pub struct TransactionGate {
     common: Participants,
     /// How many other participants have told of their part, for parts that are not retired.
     reported: HashMap<TransactionId, u32>,
+    losses: Losses,
+}
+
+/// What will never be released. See the module text.
+#[derive(Debug)]
+struct Losses {
+    /// Where it begins in the segment; `u64::MAX` while nothing is lost.
+    from: u64,
+    /// Lost parts whose other participants are still to be told.
+    untold: Vec<Part>,
+    /// Transactions lost elsewhere whose parts have not begun here. Empty once something is lost
+    /// here: every part that begins then is lost anyway.
+    ahead: HashSet<TransactionId>,
 }
 
 /// A part that this shard wrote.
@@ -102,6 +134,7 @@ impl TransactionGate {
             told: 0,
             common: Participants::everyone(),
             reported: HashMap::new(),
+            losses: Losses { from: u64::MAX, untold: Vec::new(), ahead: HashSet::new() },
         }
     }
 
@@ -119,6 +152,12 @@ impl TransactionGate {
         if untold.is_empty() {
             // Complete once it is written, like any record.
             return;
+        }
+        if self.losses.ahead.remove(&part.id) {
+            self.lose_from(part.start);
+        }
+        if part.start >= self.losses.from {
+            return self.lose(part);
         }
         self.parts.push_back(OpenPart { part, untold });
     }
@@ -168,13 +207,64 @@ impl TransactionGate {
     /// Another participant has told of its part of `id`. Once for each of them; it may come before
     /// this shard has begun its own part.
     pub fn handle_part_written(&mut self, id: TransactionId) {
+        if self.losses.from < u64::MAX && !self.parts.iter().any(|open| open.part.id == id) {
+            // Lost here, or to be lost when it begins.
+            return;
+        }
         *self.reported.entry(id).or_insert(0) += 1;
         self.retire();
+    }
+
+    /// This segment will never have what lies at `position` or behind it: an fsync failed, and
+    /// this is what was acknowledged by then. It may be said again.
+    pub fn lose_from(&mut self, position: u64) {
+        if position >= self.losses.from {
+            return;
+        }
+        self.losses.from = position;
+        self.losses.ahead = HashSet::new();
+        while self.parts.back().is_some_and(|open| open.part.start >= position) {
+            let Some(open) = self.parts.pop_back() else { break };
+            self.lose(open.part);
+        }
+        self.written = self.written.min(self.parts.len());
+        if self.told > self.parts.len() {
+            self.told = self.parts.len();
+            self.count_common();
+        }
+    }
+
+    /// Another participant has lost its part of `id`, or will never tell of it. It may come before
+    /// this shard has begun its own part, and more than once.
+    pub fn handle_part_lost(&mut self, id: TransactionId) {
+        match self.parts.iter().find(|open| open.part.id == id) {
+            Some(open) => self.lose_from(open.part.start),
+            None if self.losses.from == u64::MAX => {
+                self.losses.ahead.insert(id);
+            }
+            None => {}
+        }
+    }
+
+    /// Whom to tell of which lost part now; `None` when there is nobody to tell. Ask until then
+    /// after each call that may lose something.
+    pub fn poll_lost(&mut self) -> Option<Announcement> {
+        let part = self.losses.untold.pop()?;
+        let mut participants = part.participants;
+        participants.remove(self.shard);
+        Some(Announcement { id: part.id, participants })
+    }
+
+    /// Replies that depend on more than this will never leave; `u64::MAX` while nothing is lost.
+    #[inline]
+    pub fn lost_position(&self) -> u64 {
+        self.losses.from
     }
 
     /// The position up to which replies may leave, given what the segment has `acknowledged`.
     #[inline]
     pub fn release_position(&self, acknowledged: u64) -> u64 {
+        let acknowledged = acknowledged.min(self.losses.from);
         match self.parts.front() {
             None => acknowledged,
             Some(open) => open.part.start.min(acknowledged),
@@ -201,11 +291,22 @@ impl TransactionGate {
             self.written -= 1;
         }
         if self.told < before {
-            let told = self.parts.iter().take(self.told);
-            self.common = told.fold(Participants::everyone(), |common, open| {
-                common.intersection(&open.part.participants)
-            });
+            self.count_common();
         }
+    }
+
+    /// A part that does not stand in `parts`, or no longer, is lost.
+    fn lose(&mut self, part: Part) {
+        self.reported.remove(&part.id);
+        self.losses.untold.push(part);
+    }
+
+    /// Finds `common` anew.
+    fn count_common(&mut self) {
+        let told = self.parts.iter().take(self.told);
+        self.common = told.fold(Participants::everyone(), |common, open| {
+            common.intersection(&open.part.participants)
+        });
     }
 }
 
@@ -307,6 +408,73 @@ mod tests {
         gate.handle_part_written(id(1));
         assert_eq!(gate.release_position(20), 20);
         assert!(gate.reported.is_empty());
+    }
+
+    /// The parts that the gate says are lost, with whom to tell, ascending.
+    fn lost(gate: &mut TransactionGate) -> Vec<(u64, Vec<u16>)> {
+        let mut words: Vec<_> = std::iter::from_fn(|| gate.poll_lost())
+            .map(|word| (word.id.counter(), word.participants.iter().collect()))
+            .collect();
+        words.sort_unstable();
+        words
+    }
+
+    #[test]
+    fn what_lies_behind_the_acknowledged_is_lost_with_its_segment() {
+        let mut gate = TransactionGate::new(0);
+        gate.begin(part(1, 0, &[0, 1]));
+        gate.begin(part(2, 10, &[0, 1, 2]));
+        assert_eq!((gate.lost_position(), lost(&mut gate)), (u64::MAX, vec![]));
+        gate.lose_from(10);
+        gate.lose_from(10);
+        gate.begin(part(3, 20, &[0, 2]));
+        assert_eq!(lost(&mut gate), [(2, vec![1, 2]), (3, vec![2])]);
+        assert_eq!((gate.lost_position(), gate.release_position(10)), (10, 0));
+        // What was written before still becomes complete.
+        assert_eq!(told(&mut gate, 10), [(1, vec![1])]);
+        gate.handle_part_written(id(2));
+        gate.handle_part_written(id(1));
+        assert_eq!((gate.release_position(10), gate.open_count()), (10, 0));
+        // Whatever the policy is by then.
+        assert_eq!(gate.release_position(30), 10);
+        assert!(gate.reported.is_empty());
+    }
+
+    #[test]
+    fn a_loss_elsewhere_takes_what_lies_behind_along() {
+        let mut gate = TransactionGate::new(1);
+        gate.begin(part(1, 0, &[1, 2]));
+        gate.begin(part(2, 10, &[1, 2, 3]));
+        gate.begin(part(3, 20, &[0, 1]));
+        assert_eq!(told(&mut gate, 30), [(1, vec![2]), (2, vec![2])]);
+        gate.handle_part_lost(id(2));
+        gate.handle_part_lost(id(2));
+        // Shard 0 was never told of 3, and never will be.
+        assert_eq!(lost(&mut gate), [(2, vec![2, 3]), (3, vec![0])]);
+        assert_eq!((gate.lost_position(), gate.release_position(30)), (10, 0));
+        gate.handle_part_lost(id(3));
+        gate.handle_part_lost(id(4));
+        gate.handle_part_written(id(1));
+        assert_eq!((gate.release_position(30), gate.open_count()), (10, 0));
+        assert_eq!(lost(&mut gate), []);
+        gate.begin(part(4, 30, &[1, 2]));
+        assert_eq!(lost(&mut gate), [(4, vec![2])]);
+        assert!(gate.reported.is_empty() && gate.losses.ahead.is_empty());
+    }
+
+    #[test]
+    fn word_of_a_loss_may_come_before_the_part() {
+        let mut gate = TransactionGate::new(0);
+        gate.handle_part_lost(id(2));
+        gate.begin(part(1, 0, &[0, 3]));
+        assert_eq!((gate.lost_position(), lost(&mut gate)), (u64::MAX, vec![]));
+        gate.begin(part(2, 10, &[0, 3]));
+        gate.begin(part(3, 20, &[0, 1]));
+        assert_eq!(lost(&mut gate), [(2, vec![3]), (3, vec![1])]);
+        assert_eq!(gate.lost_position(), 10);
+        assert_eq!(told(&mut gate, 30), [(1, vec![3])]);
+        gate.handle_part_written(id(1));
+        assert_eq!(gate.release_position(30), 10);
     }
 
     #[test]

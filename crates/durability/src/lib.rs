@@ -48,7 +48,7 @@ mod ties;
 mod transaction;
 
 pub use base::BaseWriter;
-pub use directory::{LogDirectory, NewGeneration, Tail};
+pub use directory::{LogDirectory, NewGeneration, Stray, Tail};
 pub use error::RecoveryError;
 pub use file_storage::{FileStorage, StoredFile};
 pub use gate::{Announcement, Part, TransactionGate};

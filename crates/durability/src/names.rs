@@ -12,7 +12,7 @@
 //! from a name is the generation of files that no manifest lists, so that a new generation never
 //! takes a number that some file already carries.
 
-use crate::manifest::Role;
+use crate::manifest::{Role, SHARDS_MAX};
 
 /// What temporaries begin with; such files mean nothing and are removed at start.
 pub(crate) const TEMPORARY: &str = "temp-";
@@ -68,6 +68,15 @@ impl LogNames {
         self.tail(name).is_some_and(|tail| tail.ends_with(".aof") || tail.ends_with(".rdb"))
     }
 
+    /// Whether `name` is exactly one that [`Self::segment`] gives.
+    pub(crate) fn is_own_segment(&self, name: &str) -> bool {
+        let Some(generation) = self.generation(name) else { return false };
+        let shard = self.tail(name).and_then(|tail| tail.get("shard-".len()..)?.split('.').next());
+        let Some(shard) = shard.and_then(|digits| digits.parse().ok()) else { return false };
+        let is = |role| self.segment(generation, shard, role) == name;
+        shard < SHARDS_MAX && (is(Role::Base) || is(Role::Increment))
+    }
+
     /// The generation in the name of one of our segments.
     pub(crate) fn generation(&self, name: &str) -> Option<u64> {
         let (_shard, rest) = self.tail(name)?.strip_prefix("shard-")?.split_once('.')?;
@@ -107,6 +116,29 @@ mod tests {
         assert!(names.is_segment("appendonly.aof.1.base.rdb"));
         assert!(!names.is_segment("appendonly.aof.manifest"));
         assert!(!names.is_segment("other.aof"));
+    }
+
+    #[test]
+    fn own_segments_are_recognised_to_the_letter() {
+        let names = LogNames::default();
+        for own in ["shard-0003.12.incr.aof", "shard-0000.1.base.aof", "shard-1023.9.base.aof"] {
+            assert!(names.is_own_segment(&format!("appendonly.aof.{own}")), "{own}");
+        }
+        for other in [
+            "shard-3.12.incr.aof",
+            "shard-0003.012.incr.aof",
+            "shard-0003.12.incr.aof.bak",
+            "shard-0003.12.copy.aof",
+            "shard-0003.12.base.rdb",
+            "shard-+003.12.incr.aof",
+            "shard-1024.12.incr.aof",
+            "shard-99999.12.incr.aof",
+            "1.incr.aof",
+            "manifest",
+        ] {
+            assert!(!names.is_own_segment(&format!("appendonly.aof.{other}")), "{other}");
+        }
+        assert!(!names.is_own_segment("other.aof.shard-0003.12.incr.aof"));
     }
 
     #[test]

@@ -87,6 +87,8 @@ pub struct Segment {
     /// Whether part of a failed batch is to be cut off the file.
     truncate: bool,
     written: u64,
+    /// Bytes that were appended after the log was poisoned, and thrown away.
+    dropped: u64,
     /// What is open in `pending`; while anything is, nothing is handed out.
     open: Open,
     health: Health,
@@ -111,6 +113,7 @@ impl Segment {
             arrived: 0,
             truncate: false,
             written: position,
+            dropped: 0,
             open: Open::default(),
             health: Health::Good,
             schedule: SyncSchedule::new(policy, position, now_ms),
@@ -238,7 +241,11 @@ impl Segment {
         match self.health {
             Health::Good => {}
             Health::Retrying { retry_at_ms, .. } if now_ms >= retry_at_ms => {}
-            Health::Retrying { .. } | Health::Poisoned { .. } => return None,
+            Health::Retrying { .. } => return None,
+            Health::Poisoned { .. } => {
+                self.drop_unwritable();
+                return None;
+            }
         }
         if self.writing.is_empty() {
             if self.pending.is_empty() {
@@ -248,6 +255,15 @@ impl Segment {
             self.schedule.count_write(now_ms);
         }
         Some(&self.writing[self.arrived..])
+    }
+
+    /// Throws away what a poisoned log will never write: keys go on expiring, and the memory that
+    /// their records take must not grow until the restart.
+    fn drop_unwritable(&mut self) {
+        self.dropped += (self.writing.len() + self.pending.len()) as u64;
+        self.arrived = 0;
+        self.writing.clear();
+        self.pending.clear();
     }
 
     /// Where in the file the bytes of [`Self::poll_write`] begin.
@@ -352,7 +368,7 @@ impl Segment {
     /// The position behind the last record. A reply depends on what this was after its command.
     #[inline]
     pub fn appended(&self) -> u64 {
-        self.written + (self.writing.len() + self.pending.len()) as u64
+        self.written + self.dropped + (self.writing.len() + self.pending.len()) as u64
     }
 
     /// The position up to which the file has the records.

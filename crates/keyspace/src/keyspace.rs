@@ -6,6 +6,7 @@ use table::{Hash, Hasher};
 
 use crate::active::ActiveExpiry;
 use crate::evict::Pool;
+use crate::walk::Walks;
 use crate::{
     AccessClock, Database, DatabaseChange, DatabaseStats, Doomed, Effects, Random, Settings, Stats,
 };
@@ -21,6 +22,8 @@ pub struct Keyspace {
     pub(crate) clock: AccessClock,
     pub(crate) stats: Stats,
     pub(crate) doomed: Doomed,
+    /// The walk under way.
+    pub(crate) walks: Walks,
     pub(crate) pool: Pool,
     pub(crate) active: ActiveExpiry,
     /// Chance for sampling, RANDOMKEY and the LFU counter.
@@ -44,6 +47,7 @@ impl Keyspace {
             clock: AccessClock::new(&settings, 0),
             stats: Stats::default(),
             doomed: Doomed::default(),
+            walks: Walks::default(),
             pool: Pool::default(),
             active: ActiveExpiry::default(),
             random: Random::new(hasher.hash(b"random").to_bits()),
@@ -187,13 +191,16 @@ impl Keyspace {
         self.databases.iter().flatten().map(|it| it.table.bytes_mapped()).sum()
     }
 
-    /// Empties a database. Returns how many keys it had. O(1): its memory is freed in slices.
+    /// Empties a database. Returns how many keys it had. O(1): its memory is freed in slices, once
+    /// a walk that is under way has passed.
     pub fn flush(&mut self, db: usize, effects: &mut Effects) -> usize {
         let taken = self.databases.get_mut(db).and_then(Option::take);
         let Some(database) = taken else { return 0 };
         effects.database(DatabaseChange::Flushed(db));
         let keys = database.table.len();
-        self.doomed.push_table(database.table);
+        if let Some(table) = self.walks.unhook(db, database.table) {
+            self.doomed.push_table(table);
+        }
         self.pool.clear();
         keys
     }
@@ -213,6 +220,7 @@ impl Keyspace {
                 .get_disjoint_mut([first, second])
                 .expect("the caller checked both numbers");
             mem::swap(one, other);
+            self.walks.swap(first, second);
             self.pool.clear();
         }
         effects.database(DatabaseChange::Swapped(first, second));

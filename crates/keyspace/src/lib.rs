@@ -7,7 +7,8 @@
 //! evict       eviction: policies, sampling, the pool of candidates
 //! clock       the 24 bits of access in a record: LRU clock or LFU counter
 //! doomed      values that are being freed in slices
-//! scan        walks: SCAN, KEYS, RANDOMKEY
+//! scan        cursors: SCAN, KEYS, RANDOMKEY
+//! walk        every record of one moment, in slices, while commands go on
 //! transfer    copies of whole records: COPY
 //! effects     what a command did besides replying (with logged and event)
 //! settings    what the configuration says about all this; stats: what INFO says
@@ -40,6 +41,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod walk;
 
 pub use access::Step;
 pub use active::ExpirySlice;

@@ -1,6 +1,5 @@
 //! From a configuration to a running server: threads, recovery, listeners, and the end.
 
-use std::fs::File;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
@@ -28,8 +27,6 @@ use crate::shared::{Identity, Shared};
 pub struct Server {
     shared: Arc<Shared>,
     threads: Vec<glommio::ExecutorJoinHandle<()>>,
-    /// Held while the server lives: a second server on its data directory is refused.
-    _lock: Option<File>,
 }
 
 /// Ends a server: see [`Server::ender`].
@@ -75,6 +72,9 @@ impl Server {
         let identity = Identity::new(config_file, clock.unix_us());
         let seed = crate::seed::fresh();
         let shared = Arc::new(Shared::new(shards, config, identity, seed));
+        if let Some(lock) = lock {
+            shared.log_switch.hold_lock(lock);
+        }
         let (inboxes, ends) = Inboxes::new(shards);
         let (report, reports) = mpsc::channel();
         let mut listeners = Some(listeners);
@@ -93,7 +93,7 @@ impl Server {
             threads.push(thread);
         }
         drop(report);
-        let server = Self { shared, threads, _lock: lock };
+        let server = Self { shared, threads };
         server.await_ready(&reports, shards)?;
         Ok(server)
     }

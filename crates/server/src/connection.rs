@@ -114,6 +114,11 @@ impl Connection {
         held || !self.pipeline.is_empty() || self.output.pending_bytes() > 0
     }
 
+    /// Bytes of replies that are here: in the output, or waiting for their turn.
+    pub(crate) fn unsent_bytes(&self) -> usize {
+        self.output.pending_bytes() + self.pipeline.waiting_bytes()
+    }
+
     /// Where the next reply is written.
     #[inline]
     pub(crate) fn reply_buffer(&mut self) -> &mut Vec<u8> {

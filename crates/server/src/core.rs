@@ -292,6 +292,10 @@ impl Core {
                 self.mail.recycle(envelope);
                 self.shard.log.handle_part_written(id);
             }
+            Purpose::PartLost(id) => {
+                self.mail.recycle(envelope);
+                self.shard.log.handle_part_lost(id);
+            }
         }
     }
 
@@ -312,6 +316,10 @@ impl Core {
         let (pipeline, output) = (&mut connection.pipeline, &mut connection.output.bytes);
         let mail = &mut self.mail;
         pipeline.settle(origin.place, envelope, output, &mut |spent| mail.recycle(spent));
+        let limit = self.settings.limits.output_normal.hard_bytes;
+        if limit != 0 && connection.unsent_bytes() as u64 >= limit {
+            return self.disconnect_slow(origin.connection);
+        }
         self.note_settled(origin.connection);
     }
 
@@ -343,7 +351,7 @@ impl Core {
     pub(crate) fn note_settled(&mut self, key: ConnectionKey) {
         let Some(connection) = self.connections.find(key) else { return };
         let resumes = match connection.input.held {
-            Held::PipelineFull => connection.pipeline.len() <= PIPELINE_PLACES_MAX / 2,
+            Held::PipelineFull => connection.pipeline.has_room(),
             Held::Barrier => connection.pipeline.is_empty(),
             Held::No | Held::Paused => false,
         };
@@ -396,7 +404,7 @@ impl Core {
 }
 
 /// Places of a connection's pipeline: with more under way, its further commands wait. Enough for a
-/// pipeline of 512 commands on two shards; what the replies of so many can take is what bounds it.
+/// pipeline of 512 commands on two shards. What their replies may take is `flow.rs`.
 pub(crate) const PIPELINE_PLACES_MAX: usize = 256;
 
 /// Messages whose keys are brought near together: two rounds of a pipeline's commands.

@@ -231,6 +231,7 @@ impl Core {
         envelope.purpose = Purpose::Run;
         envelope.work.origin = Origin { home, connection: request.key, place };
         envelope.work.client = request.client;
+        envelope.work.silent = request.silent;
         envelope.work.add(request.command, request.number, request.arguments);
         envelope
     }
@@ -253,6 +254,10 @@ impl Core {
     #[inline]
     pub(crate) fn send_open_run(&mut self) {
         if let Some(open) = self.open_run.take() {
+            let work = &open.envelope.work;
+            if let Some(connection) = self.connections.find(work.origin.connection) {
+                connection.pipeline.send_last(work.commands.len());
+            }
             self.mail.under_way += 1;
             self.mail.push(open.shard, open.envelope);
         }

@@ -12,6 +12,7 @@ use net::{Clock, Inboxes, Peer};
 
 use crate::connections::ConnectionKey;
 use crate::core::{Core, CoreParts};
+use crate::log::DueSync;
 use crate::registry::Registry;
 use crate::shared::{Identity, Shared};
 
@@ -28,6 +29,8 @@ const TURNS_MAX: usize = 1000;
 pub(crate) struct Fixture {
     pub(crate) cores: Vec<Core>,
     clients: Vec<Ends>,
+    /// Fsyncs under way, with the core threads whose they are.
+    pub(crate) syncs: Vec<(usize, DueSync)>,
 }
 
 /// Names a client of a [`Fixture`].
@@ -66,7 +69,7 @@ impl Fixture {
             let (inboxes, shared) = (Arc::clone(&inboxes), Arc::clone(&shared));
             Core::new(CoreParts { shard, inbox, inboxes, shared, registry, clock })
         });
-        Self { cores: cores.collect(), clients: Vec::new() }
+        Self { cores: cores.collect(), clients: Vec::new(), syncs: Vec::new() }
     }
 
     /// A new connection whose home is core thread `home`.
@@ -105,13 +108,18 @@ impl Fixture {
 
     /// Sends bytes, lets the server come to rest, and takes what the client was sent.
     pub(crate) fn send(&mut self, client: FixtureClient, bytes: &[u8]) -> String {
+        self.give(client, bytes);
+        self.settle();
+        self.take(client)
+    }
+
+    /// Gives bytes to the client's home, as the beginning of a tick.
+    pub(crate) fn give(&mut self, client: FixtureClient, bytes: &[u8]) {
         let ends = &self.clients[client.0];
         let core = &mut self.cores[ends.home];
         core.begin_tick();
         core.drain_inbox();
         core.handle_received(ends.key.token, bytes);
-        self.settle();
-        self.take(client)
     }
 
     /// What the client was sent since it was last looked at.
@@ -135,7 +143,7 @@ impl Fixture {
     }
 
     /// A core thread's tick but for its ring. Whether it did anything that others may react to.
-    fn tick(&mut self, home: usize) -> bool {
+    pub(crate) fn tick(&mut self, home: usize) -> bool {
         let core = &mut self.cores[home];
         core.begin_tick();
         let mut moved = !core.mail.inbox.is_empty() || !core.agenda.resume.is_empty();
@@ -143,7 +151,12 @@ impl Fixture {
         core.resume_held();
         core.agenda.arm.clear();
         moved |= core.release.holds_messages();
+        if let Some(due) = core.write_log() {
+            self.syncs.push((home, due));
+        }
+        let waited = core.release.is_waiting();
         core.release_replies();
+        moved |= waited && !core.release.is_waiting();
         moved |= !core.agenda.flush.is_empty();
         for key in std::mem::take(&mut core.agenda.flush) {
             self.flush(home, key);

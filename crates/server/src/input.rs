@@ -9,7 +9,7 @@ use resp::{Arguments, CommandError, ProtocolError, Writer};
 
 use crate::connection::Held;
 use crate::connections::ConnectionKey;
-use crate::core::{Core, PIPELINE_PLACES_MAX};
+use crate::core::Core;
 use crate::parsed::{COMMANDS_MAX, Parsed, ParsedCommand};
 use crate::registry::Action;
 
@@ -126,12 +126,12 @@ impl Core {
             if modes.close_now || modes.close_after_reply || connection.input.held != Held::No {
                 return (consumed, true);
             }
-            if connection.pipeline.len() >= PIPELINE_PLACES_MAX {
+            if connection.pipeline.is_full() {
                 connection.input.held = Held::PipelineFull;
                 return (consumed, true);
             }
             // Before the next reply is made, not when all of this input's are: they may be huge.
-            if limit != 0 && connection.reply_buffer().len() as u64 >= limit {
+            if limit != 0 && connection.unsent_bytes() as u64 >= limit {
                 self.disconnect_slow(key);
                 return (consumed, true);
             }

@@ -29,6 +29,7 @@ mod error;
 mod eviction;
 #[cfg(test)]
 mod fixture;
+mod flow;
 mod gathering;
 mod heap;
 mod info;

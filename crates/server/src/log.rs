@@ -6,7 +6,8 @@ use std::io;
 use std::os::fd::RawFd;
 
 use durability::{
-    Failure, FsyncPolicy, Part as LogPart, Participants, Refusal, Segment, TransactionGate,
+    Announcement, Failure, FsyncPolicy, Part as LogPart, Participants, Refusal, Segment,
+    TransactionGate,
     TransactionId,
 };
 use keyspace::{Effects, LogMode, LoggedCommands};
@@ -15,6 +16,7 @@ use resp::Arguments;
 use crate::canary::{self, Canary};
 use crate::core::Core;
 use crate::log_file::LogFile;
+use crate::mail::Mail;
 use crate::message::Purpose;
 use crate::transaction::Part;
 
@@ -103,6 +105,13 @@ impl Log {
     /// Whether what is not written yet never will be: an fsync failed.
     pub(crate) fn is_poisoned(&self) -> bool {
         self.refusal().is_some_and(|refusal| refusal.failure == Failure::Sync)
+    }
+
+    /// Replies that depend on more than this position will never leave: an fsync failed, here or
+    /// where a transaction has another part. `u64::MAX` while nothing is lost.
+    #[inline]
+    pub(crate) fn lost_position(&self) -> u64 {
+        self.open.as_ref().map_or(u64::MAX, |open| open.gate.lost_position())
     }
 
     /// Whether a command was logged since the last call. What expires by itself does not count: no
@@ -223,6 +232,13 @@ impl Log {
         }
     }
 
+    /// Another participant will never write its part, or never tell of it.
+    pub(crate) fn handle_part_lost(&mut self, id: TransactionId) {
+        if let Some(open) = &mut self.open {
+            open.gate.handle_part_lost(id);
+        }
+    }
+
     /// The position behind everything logged so far.
     #[inline]
     pub(crate) fn appended(&self) -> u64 {
@@ -264,6 +280,7 @@ impl Log {
                  restart: what the disk has is unknown."
             );
             open.segment.handle_sync_error(&error);
+            open.gate.lose_from(open.segment.acknowledged());
         } else {
             open.segment.handle_synced(open.syncing_to);
         }
@@ -315,7 +332,7 @@ impl Open {
 
 impl Core {
     /// Writes what the tick logged, tells other participants of transactions whose parts are
-    /// written, and says whether an fsync is due.
+    /// written or lost, and says whether an fsync is due.
     pub(crate) fn write_log(&mut self) -> Option<DueSync> {
         let now_ms = self.time.unix_ms() as u64;
         let token = self.shard.log.openings;
@@ -325,17 +342,26 @@ impl Core {
             open.syncing_to = position;
             DueSync { descriptor: open.file.descriptor(), token }
         });
+        // Before anybody hears of a loss.
+        let refusal = open.segment.refusal().map(|refusal| refusal.reason.as_str());
+        self.shared.publish_log_refusal(self.mail.shard, refusal);
         let acknowledged = open.segment.acknowledged();
         // Also when nothing was written: what another shard has told may let this one tell more.
         while let Some(word) = open.gate.poll_written(acknowledged) {
-            for shard in word.participants.iter() {
-                let mut envelope = self.mail.envelope();
-                envelope.purpose = Purpose::PartWritten(word.id);
-                self.mail.push(usize::from(shard), envelope);
-            }
+            tell(&mut self.mail, &word, || Purpose::PartWritten(word.id));
         }
-        let refusal = open.segment.refusal().map(|refusal| refusal.reason.as_str());
-        self.shared.publish_log_refusal(self.mail.shard, refusal);
+        while let Some(word) = open.gate.poll_lost() {
+            tell(&mut self.mail, &word, || Purpose::PartLost(word.id));
+        }
         due
+    }
+}
+
+/// Sends word of a part to the participants that it is for.
+fn tell(mail: &mut Mail, word: &Announcement, purpose: impl Fn() -> Purpose) {
+    for shard in word.participants.iter() {
+        let mut envelope = mail.envelope();
+        envelope.purpose = purpose();
+        mail.push(usize::from(shard), envelope);
     }
 }

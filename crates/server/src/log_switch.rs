@@ -7,8 +7,9 @@
 //!    then on lies behind the cut.
 //! 3. At its marker ([`Core::cut_log`]) each shard logs to its increment from now on, and begins a
 //!    walk over the keys of this moment. Slices of background work ([`Core::advance_base`]) move
-//!    the walk on and write the keys to the base, as they were at the cut: the table hands over a
-//!    record that is about to change before it changes.
+//!    the walk on and write the keys to the base, as they were at the cut: a record that is about
+//!    to change is handed over before it changes, and a database that is emptied or exchanged stays
+//!    in the walk under its number at the cut (`keyspace::Keyspace::begin_walk`).
 //! 4. A base that is complete is synced by a thread of its own, as that may take seconds; the last
 //!    one commits the generation. From then on a restart finds everything.
 //!
@@ -23,26 +24,32 @@
 //! its log off at its next period, and the configuration says `appendonly no` again.
 //!
 //! Turning the log off is `Core::end_log`, and [`Core::cancel_base`] for a generation that is being
-//! written.
+//! written. What INFO says of all this is a [`SwitchReport`]: that of a rewrite, in Redis' terms.
+
+mod report;
 
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use config::Config;
+use datatypes::Object;
 use datatypes::string::StringBytes;
 use durability::{
     BaseWriter, FileStorage, FsyncPolicy, LogDirectory, LogNames, NewGeneration, OpenMode, Segment,
     Storage, StorageError, TornTail,
 };
 use keyspace::Keyspace;
-use table::WalkId;
+use table::Record;
 
+use self::report::SwitchReport;
 use crate::core::Core;
 use crate::message::Purpose;
+use crate::recovery::LOCK_NAME;
 use crate::settings;
 use crate::shared::Shared;
 
@@ -61,6 +68,11 @@ pub(crate) struct LogSwitch {
     under_way: Mutex<Option<Switch>>,
     /// The generation that failed last; 0: none.
     failed: AtomicU64,
+    /// Under a lock of its own: the other one is held while files are synced.
+    report: Mutex<SwitchReport>,
+    /// The locks of data directories, held while the server lives: a second server there is
+    /// refused. There are several after CONFIG SET dir.
+    locks: Mutex<Vec<File>>,
 }
 
 struct Switch {
@@ -85,8 +97,6 @@ struct Base {
     /// Shared with the walks' sinks; borrowed by either only for the length of a call.
     writer: Rc<RefCell<BaseWriter>>,
     file: File,
-    /// Databases whose walks are not complete.
-    walks: Vec<(usize, WalkId)>,
 }
 
 /// Creates the files of a new generation, as `next` names them. `Err`: what CONFIG SET answers.
@@ -96,18 +106,24 @@ pub(crate) fn prepare(shared: &Shared, next: &Config) -> Result<(), String> {
         tracing::warn!("CONFIG SET appendonly yes: the log is being turned on or off already");
         return Err(REFUSED.to_owned());
     }
-    let switch = Switch::begin(next, shared.shards() as u16).map_err(|error| {
+    let storage = FileStorage::new(settings::log(next).directory);
+    let begun = shared.log_switch.lock_directory(&storage).and_then(|()| {
+        // Only now: what another server has there is not to be touched.
+        Switch::begin(storage, next, shared.shards() as u16)
+    });
+    let switch = begun.map_err(|error| {
         tracing::error!("The append-only log cannot be turned on: {error}");
         REFUSED.to_owned()
     })?;
     *place = Some(switch);
+    drop(place);
+    shared.log_switch.lock_report().begin();
     Ok(())
 }
 
 impl Switch {
-    fn begin(config: &Config, shards: u16) -> Result<Self, String> {
+    fn begin(storage: FileStorage, config: &Config, shards: u16) -> Result<Self, String> {
         let log = settings::log(config);
-        let storage = FileStorage::new(log.directory);
         let names = LogNames::new(&log.append_directory, &log.append_file)
             .ok_or_else(|| format!("'{}' cannot name its files", log.append_file))?;
         let mut directory =
@@ -140,6 +156,43 @@ impl LogSwitch {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn lock_report(&self) -> MutexGuard<'_, SwitchReport> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the lock of a data directory while the server lives.
+    pub(crate) fn hold_lock(&self, lock: File) {
+        self.locks.lock().unwrap_or_else(PoisonError::into_inner).push(lock);
+    }
+
+    /// Takes the lock of a data directory, unless this server has it.
+    fn lock_directory(&self, storage: &FileStorage) -> Result<(), String> {
+        match storage.lock(LOCK_NAME) {
+            Ok(lock) => {
+                self.hold_lock(lock);
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+                let wanted = std::fs::metadata(storage.path(LOCK_NAME)).ok();
+                let is_wanted = |lock: &File| {
+                    let pair = wanted.as_ref().zip(lock.metadata().ok());
+                    pair.is_some_and(|(it, own)| (it.dev(), it.ino()) == (own.dev(), own.ino()))
+                };
+                match locks.iter().any(is_wanted) {
+                    true => Ok(()),
+                    false => Err("another server uses the data directory".to_owned()),
+                }
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// What INFO says.
+    pub(crate) fn report(&self) -> SwitchReport {
+        *self.lock_report()
+    }
+
     /// The generation whose cut is to be pushed now, once.
     fn take_cut(&self) -> Option<u64> {
         let mut place = self.lock();
@@ -160,6 +213,7 @@ impl LogSwitch {
             tracing::error!("The append-only log was not turned on: {reason}");
             self.failed.store(generation, Ordering::Release);
             switch.abandon();
+            self.lock_report().end(false);
         }
     }
 
@@ -175,14 +229,16 @@ impl LogSwitch {
         drop(place);
         match committed {
             Ok(()) => {
-                tracing::info!("The append-only log is on: generation {generation} is complete");
                 drop(self.take(generation));
+                self.lock_report().end(true);
+                tracing::info!("The append-only log is on: generation {generation} is complete");
             }
             // The manifest may list it already: no file is removed.
             Err(error) => {
                 tracing::error!("The append-only log was not turned on: {error}");
                 drop(self.take(generation));
                 self.failed.store(generation, Ordering::Release);
+                self.lock_report().end(false);
             }
         }
     }
@@ -233,12 +289,13 @@ impl Core {
         let file = switch.storage.open(&switch.new.bases[shard], OpenMode::CreateNew)?.into_file();
         let writer = BaseWriter::new(generation, shard as u16, self.mail.shards() as u16);
         let writer = Rc::new(RefCell::new(writer));
-        let walks = begin_walks(&mut self.shard.keyspace, &writer)
+        begin_walk(&mut self.shard.keyspace, &writer)
             .map_err(|error| StorageError::new("walk", &tail.path, error))?;
         let segment = Segment::resume(tail.position, policy, self.time.unix_ms() as u64);
+        // Positions begin anew.
+        self.let_waiting_go();
         self.shard.log.turn_on(shard as u16, Box::new(increment), segment, tail.counter);
-        self.shard.switch =
-            Some(ShardSwitch { generation, base: Some(Base { writer, file, walks }) });
+        self.shard.switch = Some(ShardSwitch { generation, base: Some(Base { writer, file }) });
         self.background.pending = true;
         Ok(())
     }
@@ -291,76 +348,42 @@ impl Core {
     /// The log is being turned off: what of a new generation is not complete is given up.
     pub(crate) fn cancel_base(&mut self) {
         let Some(switch) = self.shard.switch.take() else { return };
-        if let Some(base) = switch.base {
-            end_walks(&mut self.shard.keyspace, &base.walks);
+        if switch.base.is_some() {
+            self.shard.keyspace.end_walk();
         }
         if let Some(switch) = self.shared.log_switch.take(switch.generation) {
             switch.abandon();
+            self.shared.log_switch.lock_report().call_off();
         }
     }
 }
 
-impl ShardSwitch {
-    /// Completes the walks at once: before whole databases are emptied or exchanged. This is the
-    /// one moment in which turning the log on takes as long as the shard has keys.
-    pub(crate) fn complete_walks(&mut self, keyspace: &mut Keyspace) {
-        if let Some(base) = &mut self.base
-            && let Err(error) = base.advance(keyspace, || false)
-        {
-            // The next slice meets the same error, and gives up.
-            tracing::debug!("Completing a base: {error}");
-        }
-    }
-}
-
-/// Begins a walk over each database that has keys.
-fn begin_walks(
-    keyspace: &mut Keyspace,
-    writer: &Rc<RefCell<BaseWriter>>,
-) -> io::Result<Vec<(usize, WalkId)>> {
-    let mut walks = Vec::new();
-    for db in 0..keyspace.database_count() {
-        let Some(database) = keyspace.database_mut(db) else { continue };
+/// Begins the walk that gives `writer` the keys of this moment.
+fn begin_walk(keyspace: &mut Keyspace, writer: &Rc<RefCell<BaseWriter>>) -> io::Result<()> {
+    let began = keyspace.begin_walk(|db| {
         let writer = Rc::clone(writer);
-        let walk = database.table_mut().begin_walk(move |record| {
+        move |record: Record<'_, Object>| {
             let value = StringBytes::of(record.payload());
             let value = value.expect("every value of this version is a string");
             let expiry = record.expiry().map(|at_ms| at_ms.max(1).unsigned_abs());
             writer.borrow_mut().string(db as u32, record.key(), &value, expiry);
-        });
-        let Some(walk) = walk else {
-            end_walks(keyspace, &walks);
-            return Err(io::Error::other("an earlier walk is still being cleared: try again"));
-        };
-        walks.push((db, walk));
-    }
-    Ok(walks)
-}
-
-fn end_walks(keyspace: &mut Keyspace, walks: &[(usize, WalkId)]) {
-    for (db, walk) in walks {
-        if let Some(database) = keyspace.database_mut(*db) {
-            database.table_mut().end_walk(*walk);
         }
+    });
+    if began {
+        return Ok(());
     }
+    Err(io::Error::other("an earlier walk is still being cleared: try again"))
 }
 
 impl Base {
-    /// Moves the walks on until they are complete or `is_over`, and writes what they gave. True:
-    /// there is more to do.
+    /// Moves the walk on until it is complete or `is_over`, and writes what it gave. True: there
+    /// is more to do.
     fn advance(
         &mut self,
         keyspace: &mut Keyspace,
         mut is_over: impl FnMut() -> bool,
     ) -> io::Result<bool> {
-        while let Some(&(db, walk)) = self.walks.last() {
-            let table = keyspace.database_mut(db).map(|database| database.table_mut());
-            let Some(table) = table.filter(|table| table.is_walking(walk)) else {
-                return Err(io::Error::other("a database went away under its walk"));
-            };
-            if !table.walk(walk, WALK_RECORDS) {
-                self.walks.pop();
-            }
+        while keyspace.walk(WALK_RECORDS) {
             if self.writer.borrow().buffered_bytes() >= BUFFER_BYTES {
                 self.write()?;
             }
@@ -381,3 +404,6 @@ impl Base {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

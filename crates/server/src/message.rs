@@ -36,6 +36,8 @@ pub(crate) enum Purpose {
     Call(Box<dyn FnOnce(&mut Core) + Send>),
     /// A part of a transaction over several shards was written to another participant's segment.
     PartWritten(durability::TransactionId),
+    /// Another participant's segment will never have its part, or the word of it will never come.
+    PartLost(durability::TransactionId),
 }
 
 /// An accepted connection on its way to its home.
@@ -70,6 +72,8 @@ pub(crate) struct Work {
     pub(crate) watcher: Option<Watcher>,
     /// A watched key was touched: nothing was run.
     pub(crate) dirty: bool,
+    /// Whether the replies are not sent (CLIENT REPLY).
+    pub(crate) silent: bool,
     /// The replies exceed what the client may leave unread: the commands after that were not run,
     /// and the connection is to be closed.
     pub(crate) overflown: bool,
@@ -164,6 +168,7 @@ impl Work {
         self.stage = None;
         self.watcher = None;
         self.dirty = false;
+        self.silent = false;
         self.overflown = false;
         for buffer in [&mut self.bytes, &mut self.reply] {
             buffer.clear();

@@ -16,6 +16,8 @@ use std::collections::VecDeque;
 use net::Envelope;
 
 use crate::canary::{self, Canary};
+use crate::core::PIPELINE_PLACES_MAX;
+use crate::flow::Flow;
 use crate::message::Message;
 use crate::transaction::Gather;
 
@@ -25,10 +27,14 @@ pub(crate) struct Pipeline {
     /// The number of the place at the front.
     front: u64,
     places: VecDeque<Place>,
+    /// How many bytes its replies take.
+    flow: Flow,
 }
 
 struct Place {
     state: State,
+    /// How many commands it stands for.
+    commands: usize,
     /// Whether its replies are not sent (CLIENT REPLY).
     silent: bool,
     /// Replies of local commands that came after this place's commands.
@@ -37,13 +43,14 @@ struct Place {
 
 impl Place {
     /// If all parts of its transaction have replied: the one reply is ready.
-    fn complete(&mut self, spent: &mut dyn FnMut(Envelope<Message>)) {
+    fn complete(&mut self, flow: &mut Flow, spent: &mut dyn FnMut(Envelope<Message>)) {
         if let State::Gathering(gather) = &mut self.state
             && gather.is_complete()
         {
             let mut reply = Vec::new();
             gather.merge(&mut reply);
             gather.take_envelopes().for_each(spent);
+            flow.settle(self.commands, reply.len());
             self.state = State::Ready(reply);
         }
     }
@@ -67,9 +74,25 @@ impl Pipeline {
         self.places.is_empty()
     }
 
-    /// How many places there are.
-    pub(crate) fn len(&self) -> usize {
-        self.places.len()
+    /// Whether so much is under way that further commands have to wait.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.places.len() >= PIPELINE_PLACES_MAX || self.flow.is_full(self.last_bytes())
+    }
+
+    /// Whether so little is under way that commands which were held back may go on.
+    pub(crate) fn has_room(&self) -> bool {
+        self.places.len() <= PIPELINE_PLACES_MAX / 2 && self.flow.has_room(self.last_bytes())
+    }
+
+    /// Bytes of replies that wait for their turn.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.flow.waiting_bytes() + self.last_bytes()
+    }
+
+    /// Bytes of local replies behind the youngest place: they still grow.
+    fn last_bytes(&self) -> usize {
+        self.places.back().map_or(0, |place| place.after.len())
     }
 
     /// Where the next local reply is written: the output, or behind the youngest place.
@@ -87,13 +110,23 @@ impl Pipeline {
         self.open_with(State::Waiting, silent)
     }
 
+    /// The message of the youngest place is sent, with so many commands (at least one).
+    pub(crate) fn send_last(&mut self, commands: usize) {
+        if let Some(place) = self.places.back_mut() {
+            self.flow.send(commands - place.commands);
+            place.commands = commands;
+        }
+    }
+
     /// A new place for a transaction.
     pub(crate) fn open_gather(&mut self, gather: Box<Gather>, silent: bool) -> u64 {
         self.open_with(State::Gathering(gather), silent)
     }
 
     fn open_with(&mut self, state: State, silent: bool) -> u64 {
-        self.places.push_back(Place { state, silent, after: Vec::new() });
+        self.flow.wait(self.last_bytes());
+        self.flow.send(1);
+        self.places.push_back(Place { state, commands: 1, silent, after: Vec::new() });
         self.front + self.places.len() as u64 - 1
     }
 
@@ -113,8 +146,9 @@ impl Pipeline {
         };
         if let State::Gathering(gather) = &mut found.state {
             gather.add(envelope);
-            found.complete(spent);
+            found.complete(&mut self.flow, spent);
         } else {
+            self.flow.settle(found.commands, envelope.work.reply.len());
             found.state = State::Returned(envelope);
         }
         self.advance(output, spent);
@@ -130,6 +164,7 @@ impl Pipeline {
     ) {
         let index = place.wrapping_sub(self.front) as usize;
         if let Some(found) = self.places.get_mut(index) {
+            self.flow.settle(found.commands, reply.len());
             found.state = State::Ready(reply);
             self.advance(output, spent);
         }
@@ -152,7 +187,7 @@ impl Pipeline {
         let Some(found) = self.places.get_mut(index) else { return };
         if let State::Gathering(gather) = &mut found.state {
             gather.add_answer(answer.0, answer.1);
-            found.complete(spent);
+            found.complete(&mut self.flow, spent);
             self.advance(output, spent);
         }
     }
@@ -165,18 +200,29 @@ impl Pipeline {
             }
             let Some(place) = self.places.pop_front() else { return };
             self.front += 1;
+            if !self.places.is_empty() {
+                self.flow.leave(place.after.len());
+            }
             match place.state {
                 State::Returned(envelope) => {
+                    self.flow.leave(envelope.work.reply.len());
                     if !place.silent {
                         output.extend_from_slice(&envelope.work.reply);
                     }
                     spent(envelope);
                 }
-                State::Ready(reply) if !place.silent => output.extend_from_slice(&reply),
-                State::Ready(_) => {}
+                State::Ready(reply) => {
+                    self.flow.leave(reply.len());
+                    if !place.silent {
+                        output.extend_from_slice(&reply);
+                    }
+                }
                 State::Waiting | State::Gathering(_) => {}
             }
             output.extend_from_slice(&place.after);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

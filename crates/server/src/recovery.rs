@@ -63,7 +63,7 @@ pub(crate) struct Recovered<S> {
 }
 
 /// The lock's file in the data directory.
-const LOCK_NAME: &str = "bobbin.lock";
+pub(crate) const LOCK_NAME: &str = "bobbin.lock";
 
 /// Bytes replayed between two looks at the clock.
 const STEP_BYTES: u64 = 4 << 20;
@@ -108,6 +108,14 @@ impl<S: Storage + Sync> Recovery<S> {
         let tails = directory
             .resume(&storage, &plan, shards as u16)
             .map_err(|error| BootError::Directory(log.directory.clone(), error.to_string()))?;
+        for stray in directory.strays() {
+            tracing::warn!(
+                "{}: removed, with {} bytes: it was begun when the log was being turned on, and \
+                 the server ended before that was complete",
+                stray.path,
+                stray.bytes
+            );
+        }
         let shares = match plan.is_own(shards as u16) {
             true => Vec::new(),
             false => Share::of_all(&storage, &plan, registry, shards)?,
@@ -356,14 +364,14 @@ impl Core {
     fn replay(&mut self, request: &ShardRequest<'_>) -> Result<(), String> {
         let mut reply = std::mem::take(&mut self.reply);
         self.shard.replay(request, &self.time, &mut reply);
-        let failed = reply.starts_with(b"-");
-        let text = match failed {
-            true => String::from_utf8_lossy(&reply).trim().to_owned(),
-            false => String::new(),
+        let error = reply.strip_prefix(b"-");
+        let result = match error {
+            None => Ok(()),
+            Some(text) => Err(String::from_utf8_lossy(text).trim_end().to_owned()),
         };
         // Whoever uses it next finds it empty.
         reply.clear();
         self.reply = reply;
-        if failed { Err(text) } else { Ok(()) }
+        result
     }
 }

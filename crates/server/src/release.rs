@@ -20,7 +20,8 @@
 //! it is not kept which of the others are of writes.
 //!
 //! The same holds on shards whose own log is well, for parts of transactions that wait for a part
-//! on the one that refuses.
+//! on the one that refuses; and at once for those that wait for a part which is lost, because an
+//! fsync failed (`Log::lost_position`).
 
 use std::collections::VecDeque;
 
@@ -99,10 +100,11 @@ impl Core {
             let Some(batch) = self.release.waiting.pop_front() else { break };
             self.let_go(batch.messages, batch.outputs);
         }
-        if !self.release.is_waiting() || !self.shared.some_log_refuses() {
+        let lost = self.shard.log.lost_position();
+        if lost == u64::MAX && !self.shared.some_log_refuses() || !self.release.is_waiting() {
             self.release.stalled_since_ms = None;
         } else {
-            self.pass_reads();
+            self.pass_reads(lost);
         }
     }
 
@@ -147,8 +149,9 @@ impl Core {
         outputs
     }
 
-    /// Some log refuses writes: lets reads go, and ends what was stalled for too long.
-    fn pass_reads(&mut self) {
+    /// Some log refuses writes: lets reads go, and ends what was stalled for too long, or depends
+    /// on more than the position `lost`.
+    fn pass_reads(&mut self, lost: u64) {
         let now_ms = self.time.unix_ms();
         if self.release.stalled_since_ms.is_none() {
             for batch in std::mem::take(&mut self.release.waiting) {
@@ -163,8 +166,9 @@ impl Core {
             return;
         }
         let since_ms = *self.release.stalled_since_ms.get_or_insert(now_ms);
-        if self.shard.log.is_poisoned() || now_ms - since_ms >= STALL_MS_MAX {
-            self.fail_stalled();
+        let over = self.shard.log.is_poisoned() || now_ms - since_ms >= STALL_MS_MAX;
+        if over || self.release.waiting.back().is_some_and(|batch| batch.position > lost) {
+            self.fail_stalled(over, lost);
         }
     }
 
@@ -183,15 +187,19 @@ impl Core {
         self.let_go(free, passing);
     }
 
-    /// Answers what is stalled with the error.
-    fn fail_stalled(&mut self) {
+    /// Answers with the error what depends on more than the position `lost` and, if the stall is
+    /// `over`, all that waits for a log which refuses writes.
+    fn fail_stalled(&mut self, over: bool, lost: u64) {
         let own = self.shard.log.refusal().is_some();
         let acknowledged = self.shard.log.acknowledged();
         let error = CommandError::MisconfLog(self.shared.log_refusal().into_boxed_str());
-        self.release.stalled_since_ms = None;
+        if over {
+            self.release.stalled_since_ms = None;
+        }
         for mut batch in std::mem::take(&mut self.release.waiting) {
             // What waits for this shard's own sync waits for nobody who refuses.
-            if !own && batch.position > acknowledged {
+            let stalled = over && (own || batch.position <= acknowledged);
+            if !stalled && batch.position <= lost {
                 self.release.waiting.push_back(batch);
                 continue;
             }
@@ -204,6 +212,13 @@ impl Core {
                     self.close(*key);
                 }
             }
+            self.let_go(batch.messages, batch.outputs);
+        }
+    }
+
+    /// Lets everything go that waits for a log which was turned off.
+    pub(crate) fn let_waiting_go(&mut self) {
+        for batch in std::mem::take(&mut self.release.waiting) {
             self.let_go(batch.messages, batch.outputs);
         }
     }
@@ -284,5 +299,7 @@ fn refuse_writes(work: &mut Work, error: &CommandError) {
     }
 }
 
+#[cfg(test)]
+mod lost_tests;
 #[cfg(test)]
 mod tests;

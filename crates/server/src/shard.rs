@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use commands::{Across, CommandLimits, Outcome, ShardCommand, ShardContext, ShardPlace};
+use commands::{CommandLimits, Outcome, ShardCommand, ShardContext, ShardPlace};
 use durability::TransactionId;
 use keyspace::{Effects, Keyspace, LogMode, LoggedCommands, Wanted};
 use resp::{Arguments, CommandError, Writer};
-use spec::Flags;
 
 use crate::log::Log;
 use crate::log_switch::ShardSwitch;
@@ -97,12 +96,6 @@ impl Shard {
     ) -> u64 {
         let began_ns = time.now_ns();
         let before = out.len();
-        if let Some(switch) = &mut self.switch
-            && matches!(request.command.across, Across::Everywhere { .. })
-            && request.command.spec.flags.has(Flags::WRITE)
-        {
-            switch.complete_walks(&mut self.keyspace);
-        }
         let result = self.apply(request, time, out);
         let failed = result.is_err();
         if let Err(error) = result {
@@ -175,7 +168,7 @@ impl Shard {
     pub(crate) fn replay(&mut self, request: &ShardRequest<'_>, time: &Time, out: &mut Vec<u8>) {
         if let Err(error) = self.apply(request, time, out) {
             out.clear();
-            error.write_line(out);
+            Writer::new(out, request.client.protocol).error(&error);
         }
         self.effects.clear();
     }

@@ -48,7 +48,10 @@ impl Core {
         let mut reply = std::mem::take(&mut work.reply);
         let limit = self.settings.limits.output_normal.hard_bytes;
         for queued in &commands {
-            if limit != 0 && reply.len() as u64 >= limit {
+            // What is not going to be sent counts for nothing; and a transaction runs to its end.
+            if work.silent && !part {
+                reply.clear();
+            } else if limit != 0 && !part && reply.len() as u64 >= limit {
                 work.overflown = true;
                 break;
             }

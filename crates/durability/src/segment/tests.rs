@@ -154,8 +154,13 @@ fn a_failed_sync_is_final() {
     segment.poll_sync(6000).unwrap();
     segment.handle_sync_error(&io::Error::from_raw_os_error(5));
     assert_eq!(segment.refusal().unwrap().failure, Failure::Sync);
+    let appended = segment.appended();
     segment.record(0, SET);
+    let behind = segment.appended();
+    assert!(behind > appended);
     assert_eq!(segment.poll_write(60_000), None);
+    // What will never be written takes no memory, and counts all the same.
+    assert_eq!((segment.buffered_bytes(), segment.appended()), (0, behind));
     assert_eq!(segment.poll_sync(60_000), None);
     assert_eq!(segment.next_wake_ms(), None);
     assert_eq!(segment.acknowledged(), 100);

@@ -220,3 +220,27 @@ fn a_failed_sync_acknowledges_nothing_more() {
         rig.check(&image, &started);
     }
 }
+
+#[test]
+fn nothing_waits_for_a_shard_whose_log_has_failed() {
+    for seed in 0..200 {
+        let storage = MemoryStorage::new(seed);
+        let mut random = Random::new(seed);
+        let shards = 2 + (seed % 5) as u16;
+        let started = start(&storage, shards).unwrap();
+        let policy = [FsyncPolicy::Always, FsyncPolicy::EverySecond][seed as usize / 5 % 2];
+        let mut rig = Rig::new(&storage, &started, policy);
+        serve(&mut rig, &mut random, shards, 0);
+        rig.fail_syncs_of(random.below(u64::from(shards)) as u16);
+        serve(&mut rig, &mut random, shards, 1000);
+        for turn in 0..u16::MAX / 20 {
+            rig.tick(turn % shards, &mut random).unwrap();
+        }
+        assert!(rig.refusing(), "seed {seed}");
+        assert!(rig.unacknowledged() > 0, "seed {seed}: the failure came too late");
+        assert_eq!(rig.waiting(), 0, "seed {seed}");
+        let after = storage.after_kill();
+        let image = after.after_kill();
+        rig.check(&image, &start(&after, shards).unwrap());
+    }
+}

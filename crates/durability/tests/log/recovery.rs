@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::rig::{Random, Rig, State, encode, start, start_with};
 use durability::{
     BaseWriter, Fault, FsyncPolicy, LogDirectory, LogNames, OpenMode, Participants, RecoveryError,
-    Segment, Storage, TornTail, TransactionId,
+    Segment, Storage, Stray, TornTail, TransactionId,
 };
 use testing::MemoryStorage;
 
@@ -416,18 +416,28 @@ fn strings_of_a_base_keep_their_expiry() {
 }
 
 #[test]
-fn unlisted_files_with_records_are_left_alone_and_their_numbers_not_reused() {
+fn unlisted_segments_of_ours_are_removed_and_their_numbers_not_reused() {
     let storage = disk(&[abc()]);
     let stray = path(0, 9);
-    storage.put(&stray, &[Segment::header(9, 0, 1), encode(&["RPUSH", "z", "1"])].concat());
+    let content = [Segment::header(9, 0, 1), encode(&["RPUSH", "z", "1"])].concat();
+    storage.put(&stray, &content);
+    let others = ["appendonly.aof.9.incr.aof", "appendonly.aof.shard-0.9.incr.aof", "notes.txt"];
+    for other in others {
+        storage.put(&format!("appendonlydir/{other}"), &content);
+    }
     let bare = path(0, 7);
     storage.put(&bare, &Segment::header(7, 0, 1));
     storage.put("appendonlydir/temp-appendonly.aof.manifest", b"file");
     let started = start(&storage, 2).unwrap();
     assert_eq!(keys(&started.state), "abc");
     assert_eq!(started.tails[0].generation, 10);
-    assert!(storage.content(&stray).is_some());
+    assert!(storage.content(&stray).is_none());
     assert!(storage.content(&bare).is_none());
+    for other in others {
+        assert!(storage.content(&format!("appendonlydir/{other}")).is_some(), "{other}");
+    }
+    let bytes = content.len() as u64;
+    assert_eq!(started.strays, [Stray { path: stray, bytes }]);
     assert!(storage.content("appendonlydir/temp-appendonly.aof.manifest").is_none());
 }
 

@@ -8,9 +8,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use durability::{
-    FsyncPolicy, LogDirectory, LogNames, OpenMode, Part, Participants, Progress, Record,
-    RecoveryError, RecoveryPlan, Replay, Scope, Segment, SlotTies, Storage, StorageError, Tail,
-    TornTail, TransactionGate, TransactionId, scan,
+    Announcement, FsyncPolicy, LogDirectory, LogNames, OpenMode, Part, Participants, Progress,
+    Record, RecoveryError, RecoveryPlan, Replay, Scope, Segment, SlotTies, Storage, StorageError,
+    Stray, Tail, TornTail, TransactionGate, TransactionId, scan,
 };
 use testing::{MemoryFile, MemoryStorage};
 
@@ -51,7 +51,8 @@ struct Shard {
     file: MemoryFile,
     path: String,
     inbox: VecDeque<usize>,
-    reported: VecDeque<TransactionId>,
+    /// Words of others: parts that are written, and those that are lost.
+    words: VecDeque<(TransactionId, bool)>,
     /// Requests in the order this shard ran them.
     ran: Vec<usize>,
     counter: u64,
@@ -67,6 +68,8 @@ pub(crate) struct Rig {
     now_ms: u64,
     ids: BTreeMap<usize, TransactionId>,
     written_failures: u64,
+    /// The shard whose disk refuses to sync.
+    unsyncable: Option<u16>,
 }
 
 /// A generator (xorshift): the same seed, the same run.
@@ -186,6 +189,7 @@ pub(crate) struct Started {
     pub(crate) plan: RecoveryPlan,
     /// Where each path is to end, for those that are cut.
     pub(crate) cuts: BTreeMap<String, u64>,
+    pub(crate) strays: Vec<Stray>,
 }
 
 /// Opens and recovers, as a server of `shards` shards does at start.
@@ -211,7 +215,8 @@ pub(crate) fn start_with<S: Storage>(
     for shard in 0..shards {
         state.extend(replay(storage, &plan, shard, shards)?);
     }
-    Ok(Started { tails, state, plan, cuts })
+    let strays = directory.strays().to_vec();
+    Ok(Started { tails, state, plan, cuts, strays })
 }
 
 /// One shard's share of the state.
@@ -277,7 +282,7 @@ impl Rig {
             file: storage.open(&tail.path, OpenMode::Append).unwrap(),
             path: tail.path.clone(),
             inbox: VecDeque::new(),
-            reported: VecDeque::new(),
+            words: VecDeque::new(),
             ran: Vec::new(),
             counter: tail.counter,
         };
@@ -289,6 +294,7 @@ impl Rig {
             now_ms: 0,
             ids: BTreeMap::new(),
             written_failures: 0,
+            unsyncable: None,
         }
     }
 
@@ -356,12 +362,21 @@ impl Rig {
         }
         let now_ms = self.now_ms;
         let shard = &mut self.shards[usize::from(number)];
-        while let Some(id) = shard.reported.pop_front() {
-            shard.gate.handle_part_written(id);
+        while let Some((id, is_written)) = shard.words.pop_front() {
+            match is_written {
+                true => shard.gate.handle_part_written(id),
+                false => shard.gate.handle_part_lost(id),
+            }
         }
         self.write(number, random)?;
         let shard = &mut self.shards[usize::from(number)];
         if let Some(position) = shard.segment.poll_sync(now_ms) {
+            if self.unsyncable == Some(number) {
+                shard.segment.handle_sync_error(&std::io::Error::from_raw_os_error(5));
+                shard.gate.lose_from(shard.segment.acknowledged());
+                self.announce(number);
+                return Ok(());
+            }
             match self.storage.sync(&shard.file) {
                 Ok(()) => shard.segment.handle_synced(position),
                 Err(error) if self.storage.is_frozen() => return Err(error),
@@ -430,14 +445,37 @@ impl Rig {
         Ok(())
     }
 
-    /// Tells the others of parts that are written here.
+    /// Tells the others of parts that are written here, or lost.
     fn announce(&mut self, number: u16) {
         let acknowledged = self.shards[usize::from(number)].segment.acknowledged();
         while let Some(word) = self.shards[usize::from(number)].gate.poll_written(acknowledged) {
-            for other in word.participants.iter() {
-                self.shards[usize::from(other)].reported.push_back(word.id);
-            }
+            self.tell(word, true);
         }
+        while let Some(word) = self.shards[usize::from(number)].gate.poll_lost() {
+            self.tell(word, false);
+        }
+    }
+
+    fn tell(&mut self, word: Announcement, is_written: bool) {
+        for other in word.participants.iter() {
+            self.shards[usize::from(other)].words.push_back((word.id, is_written));
+        }
+    }
+
+    /// From now on the syncs of one shard fail.
+    pub(crate) fn fail_syncs_of(&mut self, shard: u16) {
+        self.unsyncable = Some(shard);
+    }
+
+    /// Requests that wait for something: neither acknowledged nor lost on any of their shards.
+    pub(crate) fn waiting(&self) -> usize {
+        let waits = |request: &&Request| {
+            let is_lost = |(shard, end): (&u16, &u64)| {
+                *end > self.shards[usize::from(*shard)].gate.lost_position()
+            };
+            !request.acknowledged && !request.ends.iter().any(is_lost)
+        };
+        self.requests.iter().filter(waits).count()
     }
 
     /// Acknowledges every request whose shards all let its reply go.

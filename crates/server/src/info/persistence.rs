@@ -5,6 +5,7 @@ use super::part::Facts;
 
 pub(super) fn write(facts: &Facts<'_>, lines: &mut Lines) {
     let log = &facts.all.log;
+    let switch = facts.core.shared.log_switch.report();
     lines.heading("Persistence");
     for name in ["loading", "async_loading", "current_cow_peak", "current_cow_size"] {
         lines.field(name, 0);
@@ -24,13 +25,13 @@ pub(super) fn write(facts: &Facts<'_>, lines: &mut Lines) {
     lines.field("rdb_last_load_keys_expired", 0);
     lines.field("rdb_last_load_keys_loaded", 0);
     lines.field("aof_enabled", u8::from(log.on));
-    lines.field("aof_rewrite_in_progress", 0);
+    lines.field("aof_rewrite_in_progress", u8::from(switch.current_seconds().is_some()));
     lines.field("aof_rewrite_scheduled", 0);
-    lines.field("aof_last_rewrite_time_sec", -1);
-    lines.field("aof_current_rewrite_time_sec", -1);
-    lines.field("aof_last_bgrewrite_status", "ok");
-    lines.field("aof_rewrites", 0);
-    lines.field("aof_rewrites_consecutive_failures", 0);
+    lines.field("aof_last_rewrite_time_sec", seconds(switch.last_seconds));
+    lines.field("aof_current_rewrite_time_sec", seconds(switch.current_seconds()));
+    lines.field("aof_last_bgrewrite_status", if switch.failures == 0 { "ok" } else { "err" });
+    lines.field("aof_rewrites", switch.begun);
+    lines.field("aof_rewrites_consecutive_failures", switch.failures);
     lines.field("aof_last_write_status", if log.refuses { "err" } else { "ok" });
     lines.field("aof_last_cow_size", 0);
     lines.field("module_fork_in_progress", 0);
@@ -43,4 +44,9 @@ pub(super) fn write(facts: &Facts<'_>, lines: &mut Lines) {
         lines.field("aof_pending_bio_fsync", log.syncing);
         lines.field("aof_delayed_fsync", log.delayed);
     }
+}
+
+/// As Redis shows a time that may not be known.
+fn seconds(time: Option<u64>) -> i64 {
+    time.map_or(-1, |seconds| i64::try_from(seconds).unwrap_or(i64::MAX))
 }
