@@ -41,6 +41,21 @@ impl Event {
         self.reply.as_ref().filter(|_| !self.refused)
     }
 
+    /// Whether its reply says that nothing, or not all of it, changed anything: then it did not wait
+    /// for the log, or not everywhere.
+    pub(crate) fn changed_nothing(&self) -> bool {
+        let Some(reply) = &self.reply else { return false };
+        match (&self.operation, reply) {
+            (_, Reply::Error(_) | Reply::Integer(0)) => true,
+            (Operation::Execute(_), Reply::Null) => true,
+            (Operation::Execute(inner), Reply::Array(replies)) => {
+                let is_idle = |reply: &Reply| matches!(reply, Reply::Error(_) | Reply::Integer(0));
+                inner.iter().any(Operation::is_read) || replies.iter().any(is_idle)
+            }
+            (operation, _) => operation.is_read(),
+        }
+    }
+
     /// One line for people.
     pub(crate) fn line(&self, keys: &[String]) -> String {
         let answer = match (&self.reply, self.answered) {

@@ -42,8 +42,16 @@ pub(crate) enum LineEnd {
 /// Bytes that arrive together.
 struct Piece {
     bytes: Vec<u8>,
-    /// Operations whose last byte is among them: events and how many replies each has.
-    whole: Vec<Owed>,
+    /// Operations whose first command ends, so that a reply may come.
+    begun: Vec<Owed>,
+    /// Events of the operations whose last byte is among them.
+    whole: Vec<usize>,
+}
+
+impl Piece {
+    fn empty() -> Self {
+        Self { bytes: Vec::new(), begun: Vec::new(), whole: Vec::new() }
+    }
 }
 
 /// An operation under way.
@@ -115,45 +123,41 @@ impl Line {
         keys: &[String],
         random: &mut Random,
     ) {
-        let mut piece = Piece { bytes: Vec::new(), whole: Vec::new() };
+        let mut piece = Piece::empty();
         for (event, operation) in operations {
             let commands = operation.commands(keys);
-            let replies = commands.len();
-            for words in &commands {
+            let last = commands.len() - 1;
+            for (at, words) in commands.iter().enumerate() {
+                let begin = piece.bytes.len();
                 testing::encode(words, &mut piece.bytes);
+                if self.script.pieces == Pieces::Anywhere && random.one_in(2) {
+                    let cut = random.between(begin + 1, piece.bytes.len() - 1);
+                    let rest = piece.bytes.split_off(cut);
+                    self.unsent.push_back(std::mem::replace(&mut piece, Piece::empty()));
+                    piece.bytes = rest;
+                }
+                if at == 0 {
+                    let replies = commands.len();
+                    piece.begun.push(Owed { event: *event, replies, came: Vec::new() });
+                }
+                if at == last {
+                    piece.whole.push(*event);
+                }
                 if self.script.pieces == Pieces::Commands {
-                    self.flush(&mut piece);
+                    self.unsent.push_back(std::mem::replace(&mut piece, Piece::empty()));
                 }
             }
-            if self.script.pieces == Pieces::Anywhere && random.one_in(2) {
-                // All but the last bytes of it.
-                let cut = random.between(1, piece.bytes.len() - 1);
-                let rest = piece.bytes.split_off(cut);
-                self.flush(&mut piece);
-                piece.bytes = rest;
-            }
-            let owed = Owed { event: *event, replies, came: Vec::new() };
-            match (piece.bytes.is_empty(), self.unsent.back_mut()) {
-                (true, Some(last)) => last.whole.push(owed),
-                _ => piece.whole.push(owed),
-            }
         }
-        self.flush(&mut piece);
-    }
-
-    fn flush(&mut self, piece: &mut Piece) {
         if !piece.bytes.is_empty() {
-            let whole = std::mem::take(&mut piece.whole);
-            self.unsent.push_back(Piece { bytes: std::mem::take(&mut piece.bytes), whole });
+            self.unsent.push_back(piece);
         }
     }
 
     /// The next piece to be sent, with the events whose operations it completes.
     pub(crate) fn send(&mut self) -> Option<(Vec<u8>, Vec<usize>)> {
         let piece = self.unsent.pop_front()?;
-        let events = piece.whole.iter().map(|owed| owed.event).collect();
-        self.owed.extend(piece.whole);
-        Some((piece.bytes, events))
+        self.owed.extend(piece.begun);
+        Some((piece.bytes, piece.whole))
     }
 
     /// Takes in what the server sent: the operations that it answers, with their replies.

@@ -77,10 +77,6 @@ impl Texts {
         id
     }
 
-    fn of(&self, value: Value) -> String {
-        text(value)
-    }
-
     fn get(&self, id: Id) -> &[u8] {
         id.checked_sub(1).map_or(b"", |at| &self.texts[at as usize])
     }
@@ -130,21 +126,69 @@ fn apply_one(
     operation: &Operation,
     reply: Option<&Reply>,
 ) -> bool {
-    let integer = |number: usize| reply.is_none_or(|it| it.as_integer() == Some(number as i64));
-    let okay = || reply.is_none_or(|it| it.as_str() == Some("OK"));
-    let failed =
-        |with: &str| reply.is_none_or(|it| it.as_error().is_some_and(|it| it.contains(with)));
+    match operation {
+        Operation::Watch(keys) => {
+            keys.iter().for_each(|key| state.watches[session] |= 1 << key);
+            is_okay(reply)
+        }
+        Operation::Unwatch => {
+            state.watches[session] = 0;
+            is_okay(reply)
+        }
+        Operation::Rename(..) | Operation::RenameIfNone(..) | Operation::Copy { .. } => {
+            transfer(state, operation, reply)
+        }
+        _ if operation.is_read() => read(texts, state, operation, reply),
+        _ => write(texts, state, operation, reply),
+    }
+}
+
+fn is_integer(reply: Option<&Reply>, number: usize) -> bool {
+    reply.is_none_or(|it| it.as_integer() == Some(number as i64))
+}
+
+fn is_okay(reply: Option<&Reply>) -> bool {
+    reply.is_none_or(|it| it.as_str() == Some("OK"))
+}
+
+fn is_failure(reply: Option<&Reply>, text: &str) -> bool {
+    reply.is_none_or(|it| it.as_error().is_some_and(|it| it.contains(text)))
+}
+
+/// Operations that change nothing.
+fn read(texts: &Texts, state: &State, operation: &Operation, reply: Option<&Reply>) -> bool {
     match operation {
         Operation::Get(key) => reply.is_none_or(|it| texts.is(it, state.values[*key])),
+        Operation::GetMany(keys) => reply.is_none_or(|it| {
+            let Some(replies) = it.as_array() else { return false };
+            let same = |(reply, key): (&Reply, &Key)| texts.is(reply, state.values[*key]);
+            replies.len() == keys.len() && replies.iter().zip(keys).all(same)
+        }),
+        Operation::Exists(keys) => {
+            is_integer(reply, keys.iter().filter(|key| state.exists(**key)).count())
+        }
+        Operation::Count => {
+            is_integer(reply, (0..KEYS_MAX).filter(|key| state.exists(*key)).count())
+        }
+        other => unreachable!("{other:?} is no read"),
+    }
+}
+
+/// Operations that change the keys they name, each for itself.
+fn write(
+    texts: &mut Texts,
+    state: &mut State,
+    operation: &Operation,
+    reply: Option<&Reply>,
+) -> bool {
+    match operation {
         Operation::Set(key, value) => {
-            let value = texts.of(*value);
-            state.set(*key, texts.id(value.as_bytes()));
-            okay()
+            set_many(texts, state, &[(*key, *value)]);
+            is_okay(reply)
         }
         Operation::GetSet(key, value) => {
             let before = state.values[*key];
-            let value = texts.of(*value);
-            state.set(*key, texts.id(value.as_bytes()));
+            set_many(texts, state, &[(*key, *value)]);
             reply.is_none_or(|it| texts.is(it, before))
         }
         Operation::Increment(key) => {
@@ -152,82 +196,78 @@ fn apply_one(
                 ABSENT => Some(0),
                 id => std::str::from_utf8(texts.get(id)).ok().and_then(|it| it.parse::<i64>().ok()),
             };
-            let Some(number) = number else { return failed("not an integer") };
+            let Some(number) = number else { return is_failure(reply, "not an integer") };
             let next = texts.id((number + 1).to_string().as_bytes());
             state.set(*key, next);
-            integer((number + 1) as usize)
+            is_integer(reply, (number + 1) as usize)
         }
         Operation::Append(key, value) => {
             let mut whole = texts.get(state.values[*key]).to_vec();
-            whole.extend_from_slice(texts.of(*value).as_bytes());
+            whole.extend_from_slice(text(*value).as_bytes());
             state.set(*key, texts.id(&whole));
-            integer(whole.len())
+            is_integer(reply, whole.len())
         }
-        Operation::GetMany(keys) => reply.is_none_or(|it| {
-            let Some(replies) = it.as_array() else { return false };
-            let same = |(reply, key): (&Reply, &Key)| texts.is(reply, state.values[*key]);
-            replies.len() == keys.len() && replies.iter().zip(keys).all(same)
-        }),
         Operation::SetMany(pairs) => {
             set_many(texts, state, pairs);
-            okay()
+            is_okay(reply)
         }
         Operation::SetManyIfNone(pairs) => {
             let free = pairs.iter().all(|(key, _)| !state.exists(*key));
             if free {
                 set_many(texts, state, pairs);
             }
-            integer(usize::from(free))
+            is_integer(reply, usize::from(free))
         }
-        Operation::Delete(keys) => integer(keys.iter().filter(|key| state.delete(**key)).count()),
-        Operation::Exists(keys) => integer(keys.iter().filter(|key| state.exists(**key)).count()),
-        Operation::Count => integer((0..KEYS_MAX).filter(|key| state.exists(*key)).count()),
+        Operation::Delete(keys) => {
+            is_integer(reply, keys.iter().filter(|key| state.delete(**key)).count())
+        }
         Operation::FlushAll => {
             for key in 0..KEYS_MAX {
                 state.delete(key);
             }
-            okay()
+            is_okay(reply)
         }
+        other => unreachable!("{other:?} is no plain write"),
+    }
+}
+
+/// Operations that carry a value from one key to another.
+fn transfer(state: &mut State, operation: &Operation, reply: Option<&Reply>) -> bool {
+    match operation {
         Operation::Rename(from, to) => {
-            let Some(value) = take(state, *from, *to) else { return failed("no such key") };
+            let Some(value) = take(state, *from, *to) else {
+                return is_failure(reply, "no such key");
+            };
             state.set(*to, value);
-            okay()
+            is_okay(reply)
         }
         Operation::RenameIfNone(from, to) => {
             if !state.exists(*from) {
-                return failed("no such key");
+                return is_failure(reply, "no such key");
             }
             if state.exists(*to) {
-                return integer(0);
+                return is_integer(reply, 0);
             }
             if let Some(value) = take(state, *from, *to) {
                 state.set(*to, value);
             }
-            integer(1)
+            is_integer(reply, 1)
         }
         Operation::Copy { from, to, replace } => {
             let copied = state.exists(*from) && (*replace || !state.exists(*to));
             if copied {
                 state.set(*to, state.values[*from]);
             }
-            integer(usize::from(copied))
+            is_integer(reply, usize::from(copied))
         }
-        Operation::Watch(keys) => {
-            keys.iter().for_each(|key| state.watches[session] |= 1 << key);
-            okay()
-        }
-        Operation::Unwatch => {
-            state.watches[session] = 0;
-            okay()
-        }
-        Operation::Execute(_) => false,
+        other => unreachable!("{other:?} carries nothing"),
     }
 }
 
 fn set_many(texts: &mut Texts, state: &mut State, pairs: &[(Key, Value)]) {
     for (key, value) in pairs {
-        let value = texts.of(*value);
-        state.set(*key, texts.id(value.as_bytes()));
+        let value = texts.id(text(*value).as_bytes());
+        state.set(*key, value);
     }
 }
 

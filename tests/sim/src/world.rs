@@ -388,13 +388,10 @@ impl World<'_> {
             *deadline = (*deadline).min(self.moment);
         }
         self.moment += 1;
-        if is_crash {
-            // What reads saw while the log refused writes may be gone: they say nothing any more.
-            let weak = |event: &mut Event| event.is_weak && event.operation.is_read();
-            for event in self.history.iter_mut().filter(|_| life.has_refused) {
-                if weak(event) {
-                    event.refused = true;
-                }
+        if is_crash && life.has_refused {
+            // What was seen while the log refused writes may be gone: it says nothing any more.
+            for event in self.history.iter_mut().filter(|event| event.is_weak) {
+                event.refused |= event.changed_nothing();
             }
         }
     }
