@@ -4,6 +4,10 @@
 //! `simulation` the answer is a constant, and the compiler leaves nothing of it. docs/testing.md
 //! says how they are let out.
 #![allow(unreachable_pub, reason = "exported by the module `simulation`, which a feature brings")]
+#![cfg_attr(
+    not(any(test, feature = "simulation")),
+    expect(dead_code, reason = "without the feature nobody lets them out")
+)]
 
 /// A mistake that the simulator must find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
