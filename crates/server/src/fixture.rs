@@ -135,6 +135,7 @@ impl Fixture {
             for home in 0..self.cores.len() {
                 moved |= self.tick(home);
             }
+            moved |= self.cores.iter().any(|core| !core.mail.inbox.is_empty());
             if !moved {
                 return;
             }
