@@ -20,24 +20,12 @@
 //!
 //! One ledger serves the whole server, behind a lock that a core thread takes once in a tick in
 //! which it wrote parts of such transactions, for some hundred nanoseconds. A tick without any pays
-//! one comparison ([`Retired::release_position`]).
+//! one comparison ([`crate::Gate::release_position`]).
 
 use std::collections::{HashMap, VecDeque};
 
+use crate::gate::Part;
 use crate::transaction::{Participants, TransactionId};
-
-/// A part that a shard has appended to its segment.
-#[derive(Debug, Clone, Copy)]
-pub struct Part {
-    /// Of which transaction.
-    pub id: TransactionId,
-    /// Where it begins in the segment.
-    pub start: u64,
-    /// Where it ends.
-    pub end: u64,
-    /// All participants, this shard among them.
-    pub participants: Participants,
-}
 
 /// The written parts of all shards that are not retired. See the module text.
 #[derive(Debug)]
@@ -245,56 +233,6 @@ impl Ledger {
             })
         };
         column.parts.iter().find(is_lost).map(|part| part.start)
-    }
-}
-
-/// What a shard knows of its own parts: those that the ledger has not retired.
-#[derive(Debug, Default)]
-pub struct Retired {
-    /// In the order of the segment.
-    parts: VecDeque<Part>,
-    /// How many of them, from the front, are in the ledger.
-    told: usize,
-}
-
-impl Retired {
-    /// The shard has appended a part.
-    ///
-    /// # Panics
-    /// If the part does not lie behind the last one.
-    pub fn begin(&mut self, part: Part) {
-        let behind = self.parts.back().is_none_or(|last| last.end <= part.start);
-        assert!(behind && part.start <= part.end, "parts come in the order of the segment");
-        self.parts.push_back(part);
-    }
-
-    /// Whether there is no part that is not retired.
-    #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.parts.is_empty()
-    }
-
-    /// Parts that are written now, `acknowledged` being how far the segment is, and that the ledger
-    /// has not been told of: it must be, of each once.
-    pub fn poll_written(&mut self, acknowledged: u64) -> impl Iterator<Item = Part> + '_ {
-        let from = self.told;
-        let written = self.parts.iter().skip(from).take_while(|part| part.end <= acknowledged);
-        self.told += written.count();
-        self.parts.range(from..self.told).copied()
-    }
-
-    /// The ledger has retired the parts up to `retired_through`.
-    pub fn handle_retired(&mut self, retired_through: u64) {
-        while self.parts.front().is_some_and(|part| part.end <= retired_through) {
-            self.parts.pop_front();
-            self.told -= 1;
-        }
-    }
-
-    /// Up to where replies may leave, when the segment is acknowledged so far.
-    #[inline]
-    pub fn release_position(&self, acknowledged: u64) -> u64 {
-        self.parts.front().map_or(acknowledged, |part| part.start.min(acknowledged))
     }
 }
 

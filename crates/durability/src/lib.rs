@@ -5,7 +5,7 @@
 //! formats are in docs/formats/log.md and docs/formats/manifest.md.
 //!
 //! Writing, per shard and tick: [`Segment`] gathers records, says what to write and when to
-//! fsync; [`TransactionGate`] says how far replies may leave.
+//! fsync; [`Gate`] and [`Ledger`] say how far replies may leave.
 //!
 //! Starting, in this order:
 //!
@@ -33,7 +33,7 @@ mod directory;
 mod error;
 mod file_storage;
 mod gate;
-pub mod ledger;
+mod ledger;
 mod manifest;
 mod names;
 mod plan;
@@ -51,7 +51,8 @@ pub use base::BaseWriter;
 pub use directory::{LogDirectory, NewGeneration, Stray, Tail};
 pub use error::RecoveryError;
 pub use file_storage::{FileStorage, StoredFile};
-pub use gate::{Announcement, Part, TransactionGate};
+pub use gate::{Gate, Part};
+pub use ledger::Ledger;
 pub use manifest::{
     Generation, Manifest, ManifestError, ManifestFault, Role, SHARDS_MAX, SegmentFile,
 };

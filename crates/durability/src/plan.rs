@@ -13,7 +13,7 @@
 //! ```
 //!
 //! Nothing that is cut off was acknowledged: a reply behind a part waits until the part is written
-//! everywhere ([`crate::TransactionGate`]). The cut found is the largest one that satisfies the
+//! everywhere ([`crate::Ledger`]). The cut found is the largest one that satisfies the
 //! rule, and cutting files in any order and being killed half way leads to the same cut again:
 //! what a cut drops from one file only confirms that its transactions are incomplete.
 //!

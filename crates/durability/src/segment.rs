@@ -180,7 +180,7 @@ impl Segment {
     /// go around the unit if there is one. A participant that has nothing to record still writes
     /// its (empty) part, because the others name it.
     ///
-    /// Returns where the part begins: the position for [`crate::TransactionGate::begin`].
+    /// Returns where the part begins: the position for [`crate::Gate::begin`].
     ///
     /// # Panics
     /// If a part or a unit is open.

@@ -74,24 +74,14 @@ impl Participants {
         self.words[usize::from(shard) / 64] |= 1 << (shard % 64);
     }
 
-    /// All shards that there can be.
-    pub(crate) const fn everyone() -> Self {
-        Self { words: [u64::MAX; WORDS] }
-    }
-
     /// Takes a shard out.
     pub(crate) fn remove(&mut self, shard: u16) {
         self.words[usize::from(shard) / 64] &= !(1 << (shard % 64));
     }
 
-    /// The shards that are in both.
-    pub(crate) fn intersection(&self, other: &Self) -> Self {
-        Self { words: std::array::from_fn(|index| self.words[index] & other.words[index]) }
-    }
-
-    /// The shards that are in this set and not in `other`.
-    pub(crate) fn without(&self, other: &Self) -> Self {
-        Self { words: std::array::from_fn(|index| self.words[index] & !other.words[index]) }
+    /// The shards that are in one or the other.
+    pub(crate) fn union(&self, other: &Self) -> Self {
+        Self { words: std::array::from_fn(|index| self.words[index] | other.words[index]) }
     }
 
     /// Whether `shard` is in the set.

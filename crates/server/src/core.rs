@@ -288,13 +288,9 @@ impl Core {
                 self.mail.recycle(envelope);
                 call(self);
             }
-            Purpose::PartWritten(id) => {
+            Purpose::LedgerMoved => {
                 self.mail.recycle(envelope);
-                self.shard.log.handle_part_written(id);
-            }
-            Purpose::PartLost(id) => {
-                self.mail.recycle(envelope);
-                self.shard.log.handle_part_lost(id);
+                self.shard.log.listen(&self.shared.ledger());
             }
         }
     }

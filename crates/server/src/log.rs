@@ -6,8 +6,7 @@ use std::io;
 use std::os::fd::RawFd;
 
 use durability::{
-    Announcement, Failure, FsyncPolicy, Part as LogPart, Participants, Refusal, Segment,
-    TransactionGate,
+    Failure, FsyncPolicy, Gate, Ledger, Part as LogPart, Participants, Refusal, Segment,
     TransactionId,
 };
 use keyspace::{Effects, LogMode, LoggedCommands};
@@ -16,7 +15,6 @@ use resp::Arguments;
 use crate::canary::{self, Canary};
 use crate::core::Core;
 use crate::log_file::LogFile;
-use crate::mail::Mail;
 use crate::message::Purpose;
 use crate::transaction::Part;
 
@@ -48,7 +46,7 @@ pub(crate) struct DueSync {
 struct Open {
     segment: Segment,
     file: Box<dyn LogFile>,
-    gate: TransactionGate,
+    gate: Gate,
     /// The position that the fsync under way will reach.
     syncing_to: u64,
 }
@@ -67,7 +65,7 @@ impl Log {
         segment: Segment,
         counter: u64,
     ) {
-        let gate = TransactionGate::new(shard);
+        let gate = Gate::new(shard);
         self.counter = self.counter.max(counter);
         self.openings = self.openings.wrapping_add(1);
         self.open = Some(Open { segment, file, gate, syncing_to: 0 });
@@ -225,17 +223,10 @@ impl Log {
         open.gate.begin(LogPart { id, start, end, participants: *participants });
     }
 
-    /// Another participant has written its part.
-    pub(crate) fn handle_part_written(&mut self, id: TransactionId) {
+    /// The ledger has retired parts of this shard, or found them lost.
+    pub(crate) fn listen(&mut self, ledger: &Ledger) {
         if let Some(open) = &mut self.open {
-            open.gate.handle_part_written(id);
-        }
-    }
-
-    /// Another participant will never write its part, or never tell of it.
-    pub(crate) fn handle_part_lost(&mut self, id: TransactionId) {
-        if let Some(open) = &mut self.open {
-            open.gate.handle_part_lost(id);
+            open.gate.listen(ledger);
         }
     }
 
@@ -331,8 +322,8 @@ impl Open {
 }
 
 impl Core {
-    /// Writes what the tick logged, tells other participants of transactions whose parts are
-    /// written or lost, and says whether an fsync is due.
+    /// Writes what the tick logged, tells the ledger and who depends on it which parts of
+    /// transactions are written or lost, and says whether an fsync is due.
     pub(crate) fn write_log(&mut self) -> Option<DueSync> {
         let now_ms = self.time.unix_ms() as u64;
         let token = self.shard.log.openings;
@@ -346,22 +337,14 @@ impl Core {
         let refusal = open.segment.refusal().map(|refusal| refusal.reason.as_str());
         self.shared.publish_log_refusal(self.mail.shard, refusal);
         let acknowledged = open.segment.acknowledged();
-        // Also when nothing was written: what another shard has told may let this one tell more.
-        while let Some(word) = open.gate.poll_written(acknowledged) {
-            tell(&mut self.mail, &word, || Purpose::PartWritten(word.id));
-        }
-        while let Some(word) = open.gate.poll_lost() {
-            tell(&mut self.mail, &word, || Purpose::PartLost(word.id));
+        if open.gate.has_news(acknowledged) {
+            let others = open.gate.tell(&mut self.shared.ledger(), acknowledged);
+            for shard in others.iter() {
+                let mut envelope = self.mail.envelope();
+                envelope.purpose = Purpose::LedgerMoved;
+                self.mail.push(usize::from(shard), envelope);
+            }
         }
         due
-    }
-}
-
-/// Sends word of a part to the participants that it is for.
-fn tell(mail: &mut Mail, word: &Announcement, purpose: impl Fn() -> Purpose) {
-    for shard in word.participants.iter() {
-        let mut envelope = mail.envelope();
-        envelope.purpose = purpose();
-        mail.push(usize::from(shard), envelope);
     }
 }

@@ -294,6 +294,7 @@ impl Core {
         let segment = Segment::resume(tail.position, policy, self.time.unix_ms() as u64);
         // Positions begin anew.
         self.let_waiting_go();
+        self.shared.ledger().begin_segment(shard as u16);
         self.shard.log.turn_on(shard as u16, Box::new(increment), segment, tail.counter);
         self.shard.switch = Some(ShardSwitch { generation, base: Some(Base { writer, file }) });
         self.background.pending = true;

@@ -34,10 +34,8 @@ pub(crate) enum Purpose {
     Adopt(Adopted),
     /// Run this on the receiving core thread.
     Call(Box<dyn FnOnce(&mut Core) + Send>),
-    /// A part of a transaction over several shards was written to another participant's segment.
-    PartWritten(durability::TransactionId),
-    /// Another participant's segment will never have its part, or the word of it will never come.
-    PartLost(durability::TransactionId),
+    /// The ledger has something new for this shard.
+    LedgerMoved,
 }
 
 /// An accepted connection on its way to its home.

@@ -1,11 +1,12 @@
 //! What all core threads share: a few atomics and descriptors. No lock is taken on the way of a
-//! command.
+//! command; a tick that wrote parts of transactions over several shards takes the ledger's, once.
 
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use config::Config;
+use durability::Ledger;
 use telemetry::{LogControl, LogLevel};
 
 use crate::log_switch::LogSwitch;
@@ -32,6 +33,8 @@ pub(crate) struct Shared {
     log_control: OnceLock<LogControl>,
     /// The log being turned on at run time.
     pub(crate) log_switch: LogSwitch,
+    /// The parts of transactions that shards have written.
+    ledger: Mutex<Ledger>,
     /// Why a shard's log last refused writes.
     log_refusal: Mutex<String>,
     /// Names the history of the data to replicas: 40 hexadecimal digits.
@@ -112,6 +115,7 @@ impl Shared {
             memory_gauge: MemoryGauge::new(),
             log_control: OnceLock::new(),
             log_switch: LogSwitch::default(),
+            ledger: Mutex::new(Ledger::new(shards)),
             log_refusal: Mutex::new(String::new()),
             replication_id: Mutex::new(crate::seed::run_id()),
         }
@@ -125,6 +129,11 @@ impl Shared {
     /// The configuration, locked: CONFIG SET changes it, core threads copy from it.
     pub(crate) fn config(&self) -> MutexGuard<'_, Config> {
         self.config.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The ledger, locked.
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers that a core thread could not finish its log.

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Ledger, Part, Retired};
+use super::Ledger;
+use crate::gate::Part;
 use crate::transaction::{Participants, TransactionId};
 
 /// A small generator: the tests need variety, not quality.
@@ -94,21 +95,4 @@ fn what_a_failed_shard_lacks_is_lost_and_what_lies_behind_it() {
     ledger.written(2, [part(3, 10, &[2, 1])]);
     assert_eq!(ledger.lost_from(2), 0);
     assert!(ledger.failed(1).is_empty());
-}
-
-#[test]
-fn a_shard_holds_its_replies_before_its_first_part_that_is_not_retired() {
-    let mut own = Retired::default();
-    assert_eq!(own.release_position(7), 7);
-    own.begin(part(1, 10, &[0, 1]));
-    own.begin(part(2, 30, &[0, 1]));
-    assert_eq!(own.poll_written(15).count(), 0);
-    assert_eq!(own.poll_written(40).map(|part| part.start).collect::<Vec<_>>(), [10, 30]);
-    assert_eq!(own.poll_written(40).count(), 0, "each is told once");
-    assert_eq!(own.release_position(50), 10);
-    own.handle_retired(20);
-    assert_eq!(own.release_position(50), 30);
-    own.handle_retired(40);
-    assert!(own.is_empty());
-    assert_eq!(own.release_position(50), 50);
 }

@@ -8,9 +8,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use durability::{
-    Announcement, FsyncPolicy, LogDirectory, LogNames, OpenMode, Part, Participants, Progress,
+    FsyncPolicy, Gate, Ledger, LogDirectory, LogNames, OpenMode, Part, Participants, Progress,
     Record, RecoveryError, RecoveryPlan, Replay, Scope, Segment, SlotTies, Storage, StorageError,
-    Stray, Tail, TornTail, TransactionGate, TransactionId, scan,
+    Stray, Tail, TornTail, TransactionId, scan,
 };
 use testing::{MemoryFile, MemoryStorage};
 
@@ -47,12 +47,12 @@ struct Request {
 
 struct Shard {
     segment: Segment,
-    gate: TransactionGate,
+    gate: Gate,
     file: MemoryFile,
     path: String,
     inbox: VecDeque<usize>,
-    /// Words of others: parts that are written, and those that are lost.
-    words: VecDeque<(TransactionId, bool)>,
+    /// Whether the ledger has something new for it.
+    has_word: bool,
     /// Requests in the order this shard ran them.
     ran: Vec<usize>,
     counter: u64,
@@ -62,6 +62,7 @@ struct Shard {
 pub(crate) struct Rig {
     storage: MemoryStorage,
     shards: Vec<Shard>,
+    ledger: Ledger,
     requests: Vec<Request>,
     /// The state when this server started.
     recovered: State,
@@ -278,17 +279,18 @@ impl Rig {
     pub(crate) fn new(storage: &MemoryStorage, started: &Started, policy: FsyncPolicy) -> Self {
         let shard = |(number, tail): (usize, &Tail)| Shard {
             segment: Segment::resume(tail.position, policy, 0),
-            gate: TransactionGate::new(number as u16),
+            gate: Gate::new(number as u16),
             file: storage.open(&tail.path, OpenMode::Append).unwrap(),
             path: tail.path.clone(),
             inbox: VecDeque::new(),
-            words: VecDeque::new(),
+            has_word: false,
             ran: Vec::new(),
             counter: tail.counter,
         };
         Self {
             storage: storage.clone(),
             shards: started.tails.iter().enumerate().map(shard).collect(),
+            ledger: Ledger::new(started.tails.len()),
             requests: Vec::new(),
             recovered: started.state.clone(),
             now_ms: 0,
@@ -362,11 +364,8 @@ impl Rig {
         }
         let now_ms = self.now_ms;
         let shard = &mut self.shards[usize::from(number)];
-        while let Some((id, is_written)) = shard.words.pop_front() {
-            match is_written {
-                true => shard.gate.handle_part_written(id),
-                false => shard.gate.handle_part_lost(id),
-            }
+        if std::mem::take(&mut shard.has_word) {
+            shard.gate.listen(&self.ledger);
         }
         self.write(number, random)?;
         let shard = &mut self.shards[usize::from(number)];
@@ -447,18 +446,12 @@ impl Rig {
 
     /// Tells the others of parts that are written here, or lost.
     fn announce(&mut self, number: u16) {
-        let acknowledged = self.shards[usize::from(number)].segment.acknowledged();
-        while let Some(word) = self.shards[usize::from(number)].gate.poll_written(acknowledged) {
-            self.tell(word, true);
-        }
-        while let Some(word) = self.shards[usize::from(number)].gate.poll_lost() {
-            self.tell(word, false);
-        }
-    }
-
-    fn tell(&mut self, word: Announcement, is_written: bool) {
-        for other in word.participants.iter() {
-            self.shards[usize::from(other)].words.push_back((word.id, is_written));
+        let shard = &mut self.shards[usize::from(number)];
+        let acknowledged = shard.segment.acknowledged();
+        if shard.gate.has_news(acknowledged) {
+            for other in shard.gate.tell(&mut self.ledger, acknowledged).iter() {
+                self.shards[usize::from(other)].has_word = true;
+            }
         }
     }
 
