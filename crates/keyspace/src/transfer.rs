@@ -1,5 +1,5 @@
-//! Whole records: copies of them (COPY; moves are [`Keyspace::take`] and [`Keyspace::put`]), and the
-//! commands that make them.
+//! Whole records: copies of them (COPY; moves are [`Keyspace::take`] and [`Keyspace::put`]), and
+//! the commands that make them.
 
 use datatypes::Object;
 use datatypes::string::StringBytes;

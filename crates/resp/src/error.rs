@@ -411,12 +411,14 @@ impl CommandError {
         Self::quoting(&[b"ERR No samples available for event '", event, b"'"])
     }
 
-    /// EXEC of commands that may not run now; `reason` is the text that refused one, with prefix.
+    /// EXEC of commands that may not run now, for a reason that is quoted with its prefix, unless
+    /// that is ERR.
     #[must_use]
     pub fn exec_aborted(reason: &Self) -> Self {
         let mut text = Vec::new();
         reason.write_line(&mut text);
-        Self::quoting(&[b"EXECABORT Transaction discarded because of: ", &text])
+        let text = text.strip_prefix(b"ERR ").unwrap_or(&text);
+        Self::quoting(&[b"EXECABORT Transaction discarded because of: ", text])
     }
 
     /// The first word of the reply, by which clients and INFO errorstats tell errors apart.

@@ -162,7 +162,7 @@ impl Core {
     }
 
     /// A command of a connection was refused: between MULTI and EXEC that is the end of the
-    /// transaction. What it is answered.
+    /// transaction. What it is answered; EXEC always says that it was aborted, as in Redis.
     pub(crate) fn refuse_in_multi(
         &mut self,
         key: ConnectionKey,
@@ -171,9 +171,10 @@ impl Core {
     ) -> CommandError {
         let Some(connection) = self.connections.find(key) else { return error };
         let multi = &mut connection.session.multi;
-        let Some(queue) = &mut multi.queue else { return error };
         if !entry.is_some_and(is_exec) {
-            queue.refused = true;
+            if let Some(queue) = &mut multi.queue {
+                queue.refused = true;
+            }
             return error;
         }
         let watching = multi.take_watching();

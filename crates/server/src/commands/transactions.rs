@@ -157,7 +157,8 @@ mod tests {
             let text = b"MULTI\r\nSET a 1\r\nINCR b\r\nPING\r\nMGET a b c\r\nDEL a b c\r\n\
                          DBSIZE\r\nSELECT 1\r\nSET a x\r\nGET a\r\nEXEC\r\nGET a\r\n";
             let queued = "+QUEUED\r\n".repeat(9);
-            let replies = "*9\r\n+OK\r\n:1\r\n+PONG\r\n*3\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n:2\r\n:0\r\n\
+            let replies = "*9\r\n+OK\r\n:1\r\n+PONG\r\n\
+                           *3\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n:2\r\n:0\r\n\
                            +OK\r\n+OK\r\n$1\r\nx\r\n";
             let whole = format!("+OK\r\n{queued}{replies}$1\r\nx\r\n");
             assert_eq!(server.send(client, text), whole);
@@ -295,8 +296,9 @@ mod tests {
                 ("DBSIZE", "+QUEUED\r\n"),
                 (
                     "EXEC",
-                    "*12\r\n+OK\r\n:2\r\n+PONG\r\n+OK\r\n+OK\r\n-ERR no such key\r\n+OK\r\n+OK\r\n+OK\r\n\
-                     +OK\r\n*5\r\n$-1\r\n$1\r\n2\r\n$-1\r\n$-1\r\n$1\r\n2\r\n:2\r\n",
+                    "*12\r\n+OK\r\n:2\r\n+PONG\r\n+OK\r\n+OK\r\n-ERR no such key\r\n\
+                     +OK\r\n+OK\r\n+OK\r\n+OK\r\n\
+                     *5\r\n$-1\r\n$1\r\n2\r\n$-1\r\n$-1\r\n$1\r\n2\r\n:2\r\n",
                 ),
                 ("SELECT 2", "+OK\r\n"),
                 ("GET r", "$1\r\n7\r\n"),
