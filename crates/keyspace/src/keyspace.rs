@@ -8,7 +8,8 @@ use crate::active::ActiveExpiry;
 use crate::evict::Pool;
 use crate::walk::Walks;
 use crate::{
-    AccessClock, Database, DatabaseChange, DatabaseStats, Doomed, Effects, Random, Settings, Stats,
+    AccessClock, Database, DatabaseChange, DatabaseStats, Doomed, Effects, ExpiryMode, Random,
+    Settings, Stats,
 };
 
 /// All keys of a shard. See the crate's essay.
@@ -85,6 +86,11 @@ impl Keyspace {
         }
         self.settings = settings;
         self.clock = AccessClock::new(&settings, self.now_ms);
+    }
+
+    /// Changes what becomes of keys past their moment.
+    pub const fn set_expiry(&mut self, mode: ExpiryMode) {
+        self.settings.expiry = mode;
     }
 
     /// The moment as access bits say it.

@@ -35,7 +35,7 @@ impl Core {
     /// time. False: it still is, and no key may go.
     pub(crate) fn make_room(&mut self) -> bool {
         let max = self.settings.limits.memory_bytes_max;
-        if max == 0 {
+        if max == 0 || self.pause.is_active(self.time.unix_ms()) {
             return true;
         }
         self.publish_memory();

@@ -1,5 +1,7 @@
-//! CLIENT PAUSE: commands are held back for a time.
+//! CLIENT PAUSE: commands are held back for a time, and no key expires or is evicted: what is past
+//! its moment is only not seen. So the data stands still, for a failover to another server.
 
+use keyspace::ExpiryMode;
 use spec::Flags;
 
 use crate::connection::Held;
@@ -29,19 +31,6 @@ impl Pause {
         self.all || writes
     }
 
-    /// Begins a pause, or prolongs the one in force: neither its end comes earlier by that, nor do
-    /// reads go on that it holds back.
-    pub(crate) fn begin(&mut self, until_ms: i64, all: bool, now_ms: i64) {
-        self.all = all || (self.all && self.is_active(now_ms));
-        self.until_ms = self.until_ms.max(until_ms);
-    }
-
-    /// Ends the pause. The held-back connections go on at the next [`Core::end_pause_if_due`].
-    pub(crate) fn end(&mut self) {
-        self.until_ms = 0;
-        self.all = false;
-    }
-
     /// Whether a pause is in force.
     pub(crate) fn is_active(&self, now_ms: i64) -> bool {
         self.until_ms > now_ms
@@ -49,11 +38,21 @@ impl Pause {
 }
 
 impl Core {
-    /// Lets the held-back connections go on once the pause is over.
-    pub(crate) fn end_pause_if_due(&mut self) {
-        if self.pause.waiting.is_empty() || self.pause.is_active(self.time.unix_ms()) {
-            return;
-        }
+    /// Begins a pause, or prolongs the one in force: neither its end comes earlier by that, nor do
+    /// reads go on that it holds back.
+    pub(crate) fn begin_pause(&mut self, until_ms: i64, all: bool) {
+        let now_ms = self.time.unix_ms();
+        let pause = &mut self.pause;
+        pause.all = all || (pause.all && pause.is_active(now_ms));
+        pause.until_ms = pause.until_ms.max(until_ms);
+        self.shard.keyspace.set_expiry(ExpiryMode::Hide);
+    }
+
+    /// Ends the pause, and lets the held-back connections go on.
+    pub(crate) fn end_pause(&mut self) {
+        self.pause.until_ms = 0;
+        self.pause.all = false;
+        self.shard.keyspace.set_expiry(ExpiryMode::Delete);
         for key in std::mem::take(&mut self.pause.waiting) {
             if let Some(connection) = self.connections.find(key)
                 && connection.input.held == Held::Paused
@@ -61,6 +60,13 @@ impl Core {
                 connection.input.held = Held::No;
                 self.agenda.resume.push(key);
             }
+        }
+    }
+
+    /// Ends the pause if its time is over.
+    pub(crate) fn end_pause_if_due(&mut self) {
+        if self.pause.until_ms != 0 && !self.pause.is_active(self.time.unix_ms()) {
+            self.end_pause();
         }
     }
 }

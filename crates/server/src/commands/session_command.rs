@@ -78,6 +78,10 @@ pub(crate) fn run(
     });
     if let Some(exec) = exec {
         core.begin_exec(key, exec);
+        // Behind the commands that it runs.
+        if core.shared.has_monitors() {
+            core.show_to_monitors(key, entry.spec, &shown(arguments, &[]));
+        }
     }
     if let Some(connection) = core.connections.find(key) {
         let silent = connection.session.replies.is_silent();
@@ -166,7 +170,7 @@ fn perform(
             core.statistics.log_slow(&connection.session, &words, took_ns / 1000, unix_s);
         }
     }
-    if core.shared.has_monitors() {
+    if exec.is_none() && core.shared.has_monitors() {
         core.show_to_monitors(key, entry.spec, &shown(arguments, &hidden));
     }
     exec

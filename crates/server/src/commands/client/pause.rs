@@ -45,7 +45,7 @@ fn pause(
         Some(_) => return Err(CommandError::ClientPauseMode),
     };
     let until_ms = until(&arguments[2], context.core.time.unix_ms())?;
-    let begin = move |core: &mut Core| core.pause.begin(until_ms, all, core.time.unix_ms());
+    let begin = move |core: &mut Core| core.begin_pause(until_ms, all);
     Ok(Then::Ask(Question::new(begin, |_, _, reply| reply.ok()).barrier()))
 }
 
@@ -63,11 +63,7 @@ fn unpause(
     _: Arguments<'_>,
     _: &mut Writer<'_>,
 ) -> Result<Then, CommandError> {
-    let end = |core: &mut Core| {
-        core.pause.end();
-        core.end_pause_if_due();
-    };
-    Ok(Then::Ask(Question::new(end, |_, _, reply| reply.ok()).barrier()))
+    Ok(Then::Ask(Question::new(Core::end_pause, |_, _, reply| reply.ok()).barrier()))
 }
 
 /// The end of a time from now on, given in milliseconds.
