@@ -29,7 +29,7 @@ pub(crate) struct Shard {
     /// What the transactions that hold keys here have changed so far.
     pub(crate) held_logs: HashMap<TransactionId, LoggedCommands>,
     /// WATCH.
-    watchers: Watchers,
+    pub(crate) watchers: Watchers,
     /// Hashes of the keys that are being brought near the processor.
     prefetched: Vec<(u32, table::Hash)>,
 }

@@ -57,6 +57,12 @@ impl Watchers {
         self.watchers.is_empty()
     }
 
+    /// The names of the keys that `watcher` watches, in any database.
+    pub(crate) fn keys_of(&self, watcher: Watcher) -> impl Iterator<Item = &[u8]> {
+        let watched = self.watchers.get(&watcher);
+        watched.into_iter().flat_map(|watched| &watched.keys).map(|(_, key)| &**key)
+    }
+
     /// `watcher` watches a key from now on.
     pub(crate) fn watch(
         &mut self,

@@ -229,6 +229,19 @@ mod tests {
     }
 
     #[test]
+    fn exec_sees_what_the_pipeline_before_it_is_still_changing() {
+        // RENAME holds its keys for two hops: EXEC comes to the watched key before it is changed.
+        for queued in ["SET c 1\r\nCOPY c d", "SET {b}2 1\r\nGET b"] {
+            everywhere(|server, client, _| {
+                let text =
+                    format!("SET a 1\r\nWATCH b\r\nRENAME a b\r\nMULTI\r\n{queued}\r\nEXEC\r\n");
+                let replies = "+OK\r\n+OK\r\n+OK\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n*-1\r\n";
+                assert_eq!(server.send(client, text.as_bytes()), replies);
+            });
+        }
+    }
+
+    #[test]
     fn what_was_not_touched_lets_exec_run() {
         everywhere(|server, client, other| {
             expect(server, client, &[("SET a 1", "+OK\r\n"), ("WATCH a b", "+OK\r\n")]);

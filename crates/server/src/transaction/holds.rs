@@ -61,6 +61,11 @@ impl Holds {
         self.claims.is_empty()
     }
 
+    /// Whether somebody claims the whole shard.
+    pub(crate) fn is_about_everything(&self) -> bool {
+        self.everything > 0
+    }
+
     /// Whether somebody older claims any of this.
     pub(crate) fn is_claimed(&self, claimed: &Claimed) -> bool {
         match claimed {

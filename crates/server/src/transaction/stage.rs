@@ -15,6 +15,7 @@ use super::lend::{Lent, Loan};
 use crate::core::Core;
 use crate::message::{Message, Purpose, Work};
 use crate::shard::Sink;
+use crate::watchers::Watcher;
 
 /// What a held transaction wants of a shard, and what it is told.
 pub(crate) struct Stage {
@@ -51,21 +52,41 @@ impl Core {
     /// Runs a message's commands, or has it wait for keys that are held.
     #[inline]
     pub(crate) fn run_work(&mut self, mut envelope: Envelope<Message>) {
+        let watcher = envelope.work.watcher;
         if let Some(stage) = &mut envelope.work.stage {
             let Some(claimed) = stage.claim.take() else { return self.run_stage(envelope) };
+            let id = stage.id;
+            let claimed = self.with_watched(claimed, watcher);
             if self.shard.holds.is_claimed(&claimed) {
                 return self.shard.holds.wait(envelope, claimed);
             }
-            self.shard.holds.hold(stage.id, claimed);
+            self.shard.holds.hold(id, claimed);
             return self.run_stage(envelope);
         }
         if !self.shard.holds.is_idle() {
             let claimed = self.claimed_by(&envelope.work);
+            let claimed = self.with_watched(claimed, watcher);
             if self.shard.holds.is_claimed(&claimed) {
                 return self.shard.holds.wait(envelope, claimed);
             }
         }
         self.run_now(envelope);
+    }
+
+    /// What an EXEC claims: its keys, and those whose watches it checks, since it must see what an
+    /// older transaction that holds one of them is about to change. Everything, while something
+    /// waits for the whole shard: that may be the WATCH.
+    fn with_watched(&self, claimed: Claimed, watcher: Option<Watcher>) -> Claimed {
+        let Some(watcher) = watcher else { return claimed };
+        let shard = &self.shard;
+        match claimed {
+            Claimed::Keys(mut keys) if !shard.holds.is_about_everything() => {
+                let watched = shard.watchers.keys_of(watcher);
+                keys.extend(watched.map(|key| shard.keyspace.hash(key).to_bits()));
+                Claimed::Keys(keys)
+            }
+            _ => Claimed::Everything,
+        }
     }
 
     /// The keys of a message's commands.
