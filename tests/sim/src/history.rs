@@ -56,6 +56,11 @@ impl Event {
         }
     }
 
+    /// Whether `reply` says that a watched key had changed.
+    pub(crate) fn is_abort(&self, reply: &Reply) -> bool {
+        matches!(self.operation, Operation::Execute(_)) && *reply == Reply::Null
+    }
+
     /// One line for people.
     pub(crate) fn line(&self, keys: &[String]) -> String {
         let answer = match (&self.reply, self.answered) {

@@ -37,7 +37,7 @@ pub(crate) fn judge(history: &[Event]) -> Verdict {
     let mut sessions = vec![Vec::new(); SESSIONS_MAX];
     for (index, event) in history.iter().enumerate() {
         // A read that nobody saw the answer of says nothing.
-        if !(event.is_optional() && event.operation.is_read()) {
+        if !(event.is_optional() && event.operation.is_plain_read()) {
             sessions[event.session].push(index);
         }
     }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod census;
 mod history;
 mod judge;
 mod line;

@@ -93,17 +93,17 @@ impl Operation {
         }
     }
 
-    /// Whether it changes nothing, whatever it finds.
+    /// Whether it changes nothing, neither keys nor what its connection watches.
+    pub(crate) fn is_plain_read(&self) -> bool {
+        matches!(self, Self::Get(_) | Self::GetMany(_) | Self::Exists(_) | Self::Count)
+    }
+
+    /// Whether it changes no key, whatever it finds.
     pub(crate) fn is_read(&self) -> bool {
         match self {
-            Self::Get(_)
-            | Self::GetMany(_)
-            | Self::Exists(_)
-            | Self::Count
-            | Self::Watch(_)
-            | Self::Unwatch => true,
+            Self::Watch(_) | Self::Unwatch => true,
             Self::Execute(inner) => inner.iter().all(Self::is_read),
-            _ => false,
+            _ => self.is_plain_read(),
         }
     }
 

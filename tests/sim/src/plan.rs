@@ -24,6 +24,8 @@ pub(crate) struct Plan {
 pub(crate) struct Era {
     pub(crate) shards: usize,
     pub(crate) sync: Sync,
+    /// Whether fsyncs take long.
+    pub(crate) slow_syncs: bool,
     /// Whether some writes to the log are short.
     pub(crate) short_writes: bool,
     /// Whether core threads take turns between the steps of a tick, or whole ticks.
@@ -162,16 +164,19 @@ impl Drawing<'_> {
         let sessions = (0..clients).map(|_| self.session(random, commands_max / clients + 2));
         let sessions = sessions.collect();
         let sync = *random.pick(&[Sync::Always, Sync::EverySecond, Sync::EverySecond, Sync::No]);
-        let steps = random.between(1, 600) as u64;
+        // Most lives take 50 to 300 steps.
+        let steps_max = *random.pick(&[40, 120, 250, 600]);
+        let steps = random.between(1, steps_max) as u64;
         Era {
             shards: self.shards,
             sync,
+            slow_syncs: random.one_in(2),
             short_writes: random.one_in(3),
             fine: !random.one_in(3),
             sessions,
             fault: self.fault(random),
             end: match random.below(4) {
-                0 if sync == Sync::Always => End::PowerLoss(steps),
+                0..=2 if sync == Sync::Always => End::PowerLoss(steps),
                 0 | 1 => End::KillAtDisk(1 + steps / 8),
                 _ => End::Kill(steps),
             },
@@ -179,7 +184,7 @@ impl Drawing<'_> {
     }
 
     fn fault(&self, random: &mut Random) -> Fault {
-        let from = random.below(400) as u64;
+        let from = random.below(250) as u64;
         match random.below(12) {
             0 => {
                 let (until, bytes) = (from + random.below(300) as u64, random.below(300) as u64);
@@ -233,6 +238,7 @@ impl Drawing<'_> {
                 self.shards
             },
             sync: Sync::EverySecond,
+            slow_syncs: false,
             short_writes: false,
             fine: false,
             sessions: vec![session],

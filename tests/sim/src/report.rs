@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use server::simulation::{Canary, let_out};
 
 use crate::arguments::{Arguments, Task};
+use crate::census::Census;
 use crate::plan::{Era, Plan, Scope};
 use crate::shrink::shrink;
 use crate::trial::{Fault, Trial, attempt};
@@ -44,14 +45,13 @@ fn say(text: &str) {
 }
 
 fn run_seeds(scope: &Scope, from: u64, count: u64, score: &mut Score) {
-    let (mut steps, mut operations) = (0, 0);
+    let mut census = Census::default();
     for seed in from..from + count {
         let plan = Plan::of(seed, scope);
-        operations += plan.operations();
         match attempt(&plan, false) {
             Trial::Passed(of_this) => {
                 score.passed += 1;
-                steps += of_this;
+                census += of_this;
             }
             Trial::Unknown => {
                 score.skipped += 1;
@@ -67,7 +67,7 @@ fn run_seeds(scope: &Scope, from: u64, count: u64, score: &mut Score) {
             }
         }
     }
-    say(&format!("{count} simulations: {operations} operations, {steps} steps of core threads"));
+    say(&format!("{count} simulations: {census}"));
 }
 
 fn replay(scope: &Scope, seed: u64, trace: bool, score: &mut Score) {
@@ -77,9 +77,9 @@ fn replay(scope: &Scope, seed: u64, trace: bool, score: &mut Score) {
         outcome.trace.iter().for_each(|line| say(line));
     }
     match attempt(&plan, false) {
-        Trial::Passed(steps) => {
+        Trial::Passed(census) => {
             score.passed += 1;
-            say(&format!("seed {seed}: {} operations, {steps} steps", plan.operations()));
+            say(&format!("seed {seed}: {census}"));
         }
         Trial::Unknown => score.skipped += 1,
         Trial::Failed(_) => {

@@ -59,6 +59,7 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
         }
         with(&|plan| std::mem::replace(&mut plan.eras[era].fault, Fault::None) != Fault::None);
         with(&|plan| std::mem::take(&mut plan.eras[era].short_writes));
+        with(&|plan| std::mem::take(&mut plan.eras[era].slow_syncs));
         with(&|plan| std::mem::take(&mut plan.eras[era].fine));
         with(&|plan| fewer_shards(plan, era));
         with(&|plan| sooner(&mut plan.eras[era].end));

@@ -1,5 +1,6 @@
 //! One plan tried: carried out and judged.
 
+use crate::census::Census;
 use crate::judge::{Verdict, judge};
 use crate::plan::Plan;
 use crate::world::{Outcome, run};
@@ -13,8 +14,8 @@ pub(crate) struct Fault {
 
 /// How a trial ended.
 pub(crate) enum Trial {
-    /// Nothing is wrong. Steps that core threads took.
-    Passed(u64),
+    /// Nothing is wrong.
+    Passed(Census),
     Failed(Box<Fault>),
     /// The history could not be judged.
     Unknown,
@@ -27,7 +28,7 @@ pub(crate) fn attempt(plan: &Plan, with_trace: bool) -> Trial {
         return Trial::Failed(Box::new(Fault { what, outcome }));
     }
     match judge(&outcome.history) {
-        Verdict::Possible => Trial::Passed(outcome.steps),
+        Verdict::Possible => Trial::Passed(outcome.census),
         Verdict::Unknown => Trial::Unknown,
         Verdict::Impossible { explained, unfit } => {
             let what = explain(plan, &outcome, &explained, &unfit);

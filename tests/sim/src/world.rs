@@ -13,6 +13,7 @@ use resp::Value as Reply;
 use server::simulation::{Options, Server, Step};
 use testing::{MemoryStorage, Random};
 
+use crate::census::Census;
 use crate::history::{Event, Moment, NEVER, brief};
 use crate::line::{Line, LineEnd};
 use crate::operation::Operation;
@@ -23,8 +24,7 @@ pub(crate) struct Outcome {
     pub(crate) history: Vec<Event>,
     /// What went wrong before the history was judged.
     pub(crate) failure: Option<String>,
-    /// Steps of core threads.
-    pub(crate) steps: u64,
+    pub(crate) census: Census,
     /// What happened, if it was asked for.
     pub(crate) trace: Vec<String>,
 }
@@ -50,7 +50,7 @@ pub(crate) fn run(plan: &Plan, with_trace: bool) -> Outcome {
         time,
         history: Vec::new(),
         moment: 0,
-        steps: 0,
+        census: Census::default(),
         first_session: 0,
         trace: with_trace.then(Vec::new),
     };
@@ -58,7 +58,7 @@ pub(crate) fn run(plan: &Plan, with_trace: bool) -> Outcome {
     Outcome {
         history: world.history.into_iter().filter(|event| event.invoked != NEVER).collect(),
         failure: result.err(),
-        steps: world.steps,
+        census: world.census,
         trace: world.trace.unwrap_or_default(),
     }
 }
@@ -70,7 +70,7 @@ struct World<'a> {
     time: &'static VirtualTime,
     history: Vec<Event>,
     moment: Moment,
-    steps: u64,
+    census: Census,
     /// Number of the era's first connection.
     first_session: usize,
     trace: Option<Vec<String>>,
@@ -110,7 +110,7 @@ impl World<'_> {
             self.storage.freeze_at(self.storage.operations() + operation);
         }
         let Some(server) = self.boot(era)? else {
-            // Killed while it started.
+            self.census.killed_starts += 1;
             self.storage = self.storage.after_kill();
             self.first_session += era.sessions.len();
             return Ok(());
@@ -234,7 +234,7 @@ impl World<'_> {
             if !life.server.is_asleep(shard) {
                 acts.extend(std::iter::repeat_n(Act::Core(shard), life.weights[shard]));
             }
-            if life.server.is_syncing(shard) {
+            if life.server.is_syncing(shard) && (!life.era.slow_syncs || self.random.one_in(16)) {
                 acts.extend([Act::Sync(shard), Act::EndSync(shard)]);
             }
         }
@@ -247,7 +247,12 @@ impl World<'_> {
                 acts.push(Act::Leave(at));
             }
         }
-        if acts.is_empty() { None } else { Some(*self.random.pick(&acts)) }
+        if acts.is_empty() {
+            // A slow fsync ends, too, when there is nothing else to wait for.
+            let syncing = (0..life.era.shards).find(|shard| life.server.is_syncing(*shard));
+            return syncing.map(Act::EndSync);
+        }
+        Some(*self.random.pick(&acts))
     }
 
     fn act(&mut self, life: &mut Life<'_>, act: Act) -> Result<(), String> {
@@ -273,7 +278,7 @@ impl World<'_> {
     fn step(&mut self, life: &mut Life<'_>, shard: usize) -> Result<(), String> {
         loop {
             let step = life.server.step(shard);
-            self.steps += 1;
+            self.census.steps += 1;
             self.note(|| format!("core {shard}: {step:?}"));
             if self.storage.is_frozen() {
                 return Ok(());
@@ -375,6 +380,9 @@ impl World<'_> {
         if refused {
             event.deadline = moment;
         }
+        self.census.answers += 1;
+        self.census.refusals += u64::from(refused);
+        self.census.aborts += u64::from(event.is_abort(&last));
         event.reply = Some(last);
         let text = self.trace.is_some().then(|| event.line(&self.plan.keys));
         self.note(|| format!("@{moment} {}", text.unwrap_or_default()));
@@ -383,6 +391,10 @@ impl World<'_> {
 
     /// A life is over: what was not answered by now never will be.
     fn bury(&mut self, life: &Life<'_>, is_crash: bool) {
+        let busy = life.lines.iter().any(|line| line.unanswered().next().is_some());
+        self.census.busy_crashes += u64::from(busy && is_crash);
+        self.census.power_losses += u64::from(matches!(life.era.end, End::PowerLoss(_)));
+        self.census.refusing_lives += u64::from(life.has_refused);
         for event in life.lines.iter().flat_map(Line::unanswered) {
             let deadline = &mut self.history[event].deadline;
             *deadline = (*deadline).min(self.moment);
