@@ -7,6 +7,10 @@
 //! the order it sent them, so what was taken is one number for each connection; and values are
 //! unique, so a reply that is looked at early rules most orders out.
 //!
+//! Of the operations that need not have taken effect mostly few did, and which ones, many orders
+//! have to be tried to find out: so orders with none of them are tried first, then with one, and so
+//! on, and last with any number.
+//!
 //! An operation without an answer took effect before its deadline, or never. One that the server
 //! refused while its log was failing may have, too. Which of a dead connection's unanswered
 //! operations survived a crash does not depend on their order: each shard has its own log.
@@ -17,8 +21,14 @@ use std::hash::{BuildHasher, RandomState};
 use crate::history::{Event, Moment, NEVER};
 use crate::model::{SESSIONS_MAX, State, Texts, apply};
 
-/// Places looked at before the judge gives up: some seconds.
-const PLACES_MAX: usize = 3_000_000;
+/// How many operations that need not have taken effect an order may have, one try after the other.
+const OPTIONAL_MAX: &[usize] = &[0, 1, 2, 3, 4, 6, usize::MAX];
+
+/// Places looked at before a try is given up: some tenths of a second.
+const PLACES_MAX: usize = 300_000;
+
+/// The same for the last one, and so for the judge: some seconds.
+const LAST_PLACES_MAX: usize = 3_000_000;
 
 /// What the judge says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,13 +60,29 @@ pub(crate) fn judge(history: &[Event]) -> Verdict {
         order: Vec::new(),
         deepest: Vec::new(),
         unfit: Vec::new(),
+        places_max: PLACES_MAX,
     };
-    let place = Place { taken: [0; SESSIONS_MAX], state: State::EMPTY, latest_invoked: 0 };
-    match search.explore(&place) {
-        Some(true) => Verdict::Possible,
-        Some(false) => Verdict::Impossible { explained: search.deepest, unfit: search.unfit },
-        None => Verdict::Unknown,
+    let optional = search.sessions.iter().flatten().filter(|it| history[**it].is_optional());
+    let optional = optional.count();
+    let mut verdict = Verdict::Unknown;
+    for &most in OPTIONAL_MAX {
+        let is_last = most >= optional;
+        search.places_max = if is_last { LAST_PLACES_MAX } else { PLACES_MAX };
+        search.seen.clear();
+        verdict = match search.explore(&Place::begin(most)) {
+            Some(true) => return Verdict::Possible,
+            Some(false) => Verdict::Impossible {
+                explained: search.deepest.clone(),
+                unfit: search.unfit.clone(),
+            },
+            None => Verdict::Unknown,
+        };
+        search.order.clear();
+        if is_last {
+            break;
+        }
     }
+    verdict
 }
 
 /// How far an order has come.
@@ -67,6 +93,19 @@ struct Place {
     state: State,
     /// The latest of the moments at which a taken operation was sent.
     latest_invoked: Moment,
+    /// How many more operations that need not have taken effect may be taken.
+    optional_left: usize,
+}
+
+impl Place {
+    fn begin(optional_max: usize) -> Self {
+        Self {
+            taken: [0; SESSIONS_MAX],
+            state: State::EMPTY,
+            latest_invoked: 0,
+            optional_left: optional_max,
+        }
+    }
 }
 
 struct Search<'a> {
@@ -80,6 +119,7 @@ struct Search<'a> {
     order: Vec<usize>,
     deepest: Vec<usize>,
     unfit: Vec<usize>,
+    places_max: usize,
 }
 
 impl Search<'_> {
@@ -101,10 +141,11 @@ impl Search<'_> {
             let at = self.sessions[session].iter().position(|it| *it == index).unwrap_or_default();
             next.taken[session] = at as u8 + 1;
             next.latest_invoked = place.latest_invoked.max(event.invoked);
+            next.optional_left -= usize::from(event.is_optional());
             if !self.seen.insert(self.hasher.hash_one(next)) {
                 continue;
             }
-            if self.seen.len() > PLACES_MAX {
+            if self.seen.len() > self.places_max {
                 return None;
             }
             self.order.push(index);
@@ -139,8 +180,8 @@ impl Search<'_> {
         }
         found.retain(|(_, index)| {
             let event = &self.history[*index];
-            let in_time = !event.is_optional() || event.deadline >= place.latest_invoked;
-            event.invoked < bound && in_time
+            let may_be = event.deadline >= place.latest_invoked && place.optional_left > 0;
+            event.invoked < bound && (!event.is_optional() || may_be)
         });
         found.sort_by_key(|(_, index)| {
             let event = &self.history[*index];

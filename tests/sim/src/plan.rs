@@ -165,7 +165,7 @@ impl Drawing<'_> {
         let sessions = sessions.collect();
         let sync = *random.pick(&[Sync::Always, Sync::EverySecond, Sync::EverySecond, Sync::No]);
         // Most lives take 50 to 300 steps.
-        let steps_max = *random.pick(&[40, 120, 250, 600]);
+        let steps_max = *random.pick(&[80, 200, 400, 600]);
         let steps = random.between(1, steps_max) as u64;
         Era {
             shards: self.shards,
@@ -175,9 +175,9 @@ impl Drawing<'_> {
             fine: !random.one_in(3),
             sessions,
             fault: self.fault(random),
-            end: match random.below(4) {
-                0..=2 if sync == Sync::Always => End::PowerLoss(steps),
-                0 | 1 => End::KillAtDisk(1 + steps / 8),
+            end: match random.below(6) {
+                0..=3 if sync == Sync::Always => End::PowerLoss(steps),
+                0 | 1 => End::KillAtDisk(random.between(1, 80) as u64),
                 _ => End::Kill(steps),
             },
         }
