@@ -26,8 +26,7 @@ usage: sim [--seeds N] [--from S]     N simulations (10000), from seed S (1) on
        sim --seed N [--trace]         one of them again; what fails is shrunk and shown
        sim --canaries [--seeds N]     every deliberate mistake must be found within N seeds (2000)
   --shards N      no more than N core threads (16)
-  --usual         without RENAME, COPY, MSETNX, MULTI, EXEC, WATCH
-  --failing-syncs fsyncs may fail";
+  --usual         without RENAME, COPY, MSETNX, MULTI, EXEC, WATCH";
 
 /// Simulations unless `--seeds` says otherwise: what CI runs.
 const SEEDS: u64 = 10_000;
@@ -42,7 +41,7 @@ impl Arguments {
         let (mut seeds, mut from, mut seed) = (None, 1, None);
         let (mut trace, mut canaries) = (false, false);
         let mix = Mix { dependent: true, transactions: true };
-        let mut scope = Scope { shards_max: 16, failing_syncs: false, mix };
+        let mut scope = Scope { shards_max: 16, mix };
         while let Some(word) = words.next() {
             let mut number = || {
                 let text = words.next().unwrap_or_default();
@@ -56,7 +55,6 @@ impl Arguments {
                 "--trace" => trace = true,
                 "--canaries" => canaries = true,
                 "--usual" => scope.mix = Mix::default(),
-                "--failing-syncs" => scope.failing_syncs = true,
                 _ => return Err(USAGE.to_owned()),
             }
         }

@@ -109,8 +109,6 @@ pub(crate) enum Leaves {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scope {
     pub(crate) shards_max: usize,
-    /// Whether fsyncs fail.
-    pub(crate) failing_syncs: bool,
     pub(crate) mix: Mix,
 }
 
@@ -174,7 +172,7 @@ impl Drawing<'_> {
             short_writes: random.one_in(3),
             fine: !random.one_in(3),
             sessions,
-            fault: self.fault(random),
+            fault: Self::fault(sync, random),
             end: match random.below(6) {
                 0..=3 if sync == Sync::Always => End::PowerLoss(steps),
                 0 | 1 => End::KillAtDisk(random.between(1, 80) as u64),
@@ -183,14 +181,14 @@ impl Drawing<'_> {
         }
     }
 
-    fn fault(&self, random: &mut Random) -> Fault {
+    fn fault(sync: Sync, random: &mut Random) -> Fault {
         let from = random.below(250) as u64;
         match random.below(12) {
-            0 => {
+            0 | 1 => {
                 let (until, bytes) = (from + random.below(300) as u64, random.below(300) as u64);
                 Fault::Full { from, until, bytes }
             }
-            1 if self.scope.failing_syncs => Fault::Syncs { from },
+            2 if sync != Sync::No => Fault::Syncs { from },
             _ => Fault::None,
         }
     }
