@@ -33,10 +33,8 @@ pub(crate) struct Shared {
     log_control: OnceLock<LogControl>,
     /// The log being turned on at run time.
     pub(crate) log_switch: LogSwitch,
-    /// The parts of transactions that shards have written.
-    ledger: Mutex<Ledger>,
-    /// Why a shard's log last refused writes.
-    log_refusal: Mutex<String>,
+    /// What the shards' logs have to tell each other.
+    logs: Logs,
     /// Names the history of the data to replicas: 40 hexadecimal digits.
     replication_id: Mutex<String>,
 }
@@ -52,6 +50,14 @@ pub(crate) struct Life {
     pub(crate) drained: AtomicUsize,
     /// What went wrong at the end, first of all.
     failure: Mutex<Option<String>>,
+}
+
+/// What the shards' logs have to tell each other.
+struct Logs {
+    /// The parts of transactions that shards have written.
+    ledger: Mutex<Ledger>,
+    /// Why a shard's log last refused writes.
+    refusal: Mutex<String>,
 }
 
 /// Numbers of which each is given out once, whichever core thread asks.
@@ -115,8 +121,10 @@ impl Shared {
             memory_gauge: MemoryGauge::new(),
             log_control: OnceLock::new(),
             log_switch: LogSwitch::default(),
-            ledger: Mutex::new(Ledger::new(shards)),
-            log_refusal: Mutex::new(String::new()),
+            logs: Logs {
+                ledger: Mutex::new(Ledger::new(shards)),
+                refusal: Mutex::new(String::new()),
+            },
             replication_id: Mutex::new(crate::seed::run_id()),
         }
     }
@@ -133,7 +141,7 @@ impl Shared {
 
     /// The ledger, locked.
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+        self.logs.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers that a core thread could not finish its log.
@@ -241,7 +249,7 @@ impl Shared {
         let cell = &self.cores[shard].log_refuses;
         if cell.load(Ordering::Relaxed) != refusal.is_some() {
             if let Some(reason) = refusal {
-                let mut place = self.log_refusal.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut place = self.logs.refusal.lock().unwrap_or_else(PoisonError::into_inner);
                 reason.clone_into(&mut place);
             }
             cell.store(refusal.is_some(), Ordering::Release);
@@ -250,7 +258,7 @@ impl Shared {
 
     /// Why the log of some shard last refused writes, in the system's words.
     pub(crate) fn log_refusal(&self) -> String {
-        self.log_refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.logs.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether some shard's log refuses writes: then transactions over several shards are refused
