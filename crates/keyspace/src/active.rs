@@ -167,7 +167,9 @@ impl Keyspace {
 
         let expired = found.keys.len();
         for (hash, key) in found.iter() {
-            self.remove_expired(effects, db, hash, key);
+            if !self.spared.has(hash) {
+                self.remove_expired(effects, db, hash, key);
+            }
         }
         self.active.take_back(found);
         self.sample_stale(looked, expired);

@@ -106,7 +106,10 @@ impl Keyspace {
             let Some(database) = databases[db].as_deref() else { continue };
             let sampled = sample(&database.table, volatile, random);
             if let Some(key) = sampled.map(|record| record.key().to_vec()) {
-                return self.evict(db, &key, effects);
+                let evicted = self.evict(db, &key, effects);
+                if evicted != Eviction::Nothing {
+                    return evicted;
+                }
             }
         }
         Eviction::Nothing
@@ -140,6 +143,9 @@ impl Keyspace {
 
     fn evict(&mut self, db: usize, key: &[u8], effects: &mut Effects) -> Eviction {
         let hash = self.hasher.hash(key);
+        if self.spared.has(hash) {
+            return Eviction::Nothing;
+        }
         let volatile = self.settings.eviction.is_volatile();
         let Some(database) = self.database_mut(db) else { return Eviction::Nothing };
         let Some(record) = database.table.find_mut(hash, key) else { return Eviction::Nothing };

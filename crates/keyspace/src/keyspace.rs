@@ -6,6 +6,7 @@ use table::{Hash, Hasher};
 
 use crate::active::ActiveExpiry;
 use crate::evict::Pool;
+use crate::spared::Spared;
 use crate::walk::Walks;
 use crate::{
     AccessClock, Database, DatabaseChange, DatabaseStats, Doomed, Effects, ExpiryMode, Random,
@@ -27,6 +28,7 @@ pub struct Keyspace {
     pub(crate) walks: Walks,
     pub(crate) pool: Pool,
     pub(crate) active: ActiveExpiry,
+    pub(crate) spared: Spared,
     /// Chance for sampling, RANDOMKEY and the LFU counter.
     pub(crate) random: Random,
     /// Unix milliseconds of the current tick.
@@ -51,6 +53,7 @@ impl Keyspace {
             walks: Walks::default(),
             pool: Pool::default(),
             active: ActiveExpiry::default(),
+            spared: Spared::default(),
             random: Random::new(hasher.hash(b"random").to_bits()),
             now_ms: 0,
         }

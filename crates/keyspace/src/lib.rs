@@ -37,6 +37,7 @@ mod logged;
 mod random;
 mod scan;
 mod settings;
+mod spared;
 mod stats;
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,8 @@ pub(crate) struct Connection {
     pub(crate) input: Input,
     pub(crate) output: Output,
     pub(crate) pipeline: Pipeline,
+    /// The peer is gone; the rest goes when its EXEC is done.
+    pub(crate) ended: bool,
     /// Bumped when the slot is used for another connection: late replies find nobody.
     pub(crate) generation: u32,
 }
@@ -105,7 +107,7 @@ impl Connection {
     pub(crate) fn new(stream: Option<Stream>, session: Session) -> Self {
         let (input, output) = (Input::default(), Output::default());
         let pipeline = Pipeline::default();
-        Self { stream, session, input, output, pipeline, generation: 0 }
+        Self { stream, session, input, output, pipeline, ended: false, generation: 0 }
     }
 
     /// Whether something that the client sent is not yet done or answered.

@@ -220,17 +220,32 @@ impl Core {
         }
         connection.input.pending.extend_from_slice(rest);
         if connection.input.waiting_bytes() as u64 > limit {
-            tracing::warn!(
-                "Closing client that reached max query buffer length: {}",
-                crate::describe::client(&connection.session)
-            );
-            self.statistics.counters.clients.query_buffer_limit += 1;
-            self.close(key);
+            self.refuse_input(key);
         }
+    }
+
+    /// Closes a connection whose waiting commands take more than `client-query-buffer-limit`.
+    pub(crate) fn refuse_input(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.find(key) else { return };
+        tracing::warn!(
+            "Closing client that reached max query buffer length: {}",
+            crate::describe::client(&connection.session)
+        );
+        self.statistics.counters.clients.query_buffer_limit += 1;
+        self.close(key);
     }
 
     /// The peer closed, or the connection failed.
     pub(crate) fn handle_ended(&mut self, token: u32) -> Option<Box<Connection>> {
+        if let Some(connection) = self.connections.at(token)
+            && connection.session.multi.executing
+        {
+            // Its EXEC runs to its end, in its session; `end_held` comes here again.
+            connection.stream = None;
+            connection.ended = true;
+            connection.session.modes.close_now = true;
+            return None;
+        }
         let mut connection = self.connections.remove(token)?;
         self.end_watching(connection.session.multi.take_watching());
         self.shared.connection_closed(self.mail.shard);
@@ -325,21 +340,6 @@ impl Core {
         let (pipeline, output) = (&mut connection.pipeline, &mut connection.output.bytes);
         let mail = &mut self.mail;
         pipeline.settle_bytes(place, reply, output, &mut |spent| mail.recycle(spent));
-        self.note_settled(key);
-    }
-
-    /// The answer for a piece of a transaction is here.
-    pub(crate) fn settle_piece(
-        &mut self,
-        key: ConnectionKey,
-        place: u64,
-        piece: usize,
-        reply: Vec<u8>,
-    ) {
-        let Some(connection) = self.connections.find(key) else { return };
-        let (pipeline, output) = (&mut connection.pipeline, &mut connection.output.bytes);
-        let mail = &mut self.mail;
-        pipeline.settle_piece(place, (piece, reply), output, &mut |spent| mail.recycle(spent));
         self.note_settled(key);
     }
 

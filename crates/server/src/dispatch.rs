@@ -184,7 +184,7 @@ impl Core {
             return;
         }
         if let Err(error) = self.make_room_for(request.command) {
-            return self.reply_error(request.key, Some(request.number), &error);
+            return self.refuse(request, &error);
         }
         let Some(connection) = self.connections.find(request.key) else { return };
         connection.output.wrote |= request.command.spec.flags.has(Flags::WRITE);
@@ -195,6 +195,7 @@ impl Core {
             number: request.number,
             arguments: request.arguments,
             client: request.client,
+            now_ms: self.time.unix_ms(),
         };
         let took_ns = self.shard.run(&request_here, &mut self.statistics, &self.time, out);
         if request.silent {
@@ -263,7 +264,16 @@ impl Core {
         }
     }
 
-    /// Answers a command with an error.
+    /// Answers a shard command that was on its way with an error.
+    pub(crate) fn refuse(&mut self, request: &Request<'_>, error: &CommandError) {
+        self.statistics.count_rejected(Some(request.number), error);
+        let Some(connection) = self.connections.find(request.key) else { return };
+        if !request.silent {
+            Writer::new(connection.reply_buffer(), request.client.protocol).error(error);
+        }
+    }
+
+    /// Answers a command with an error, before it was on its way.
     pub(crate) fn reply_error(
         &mut self,
         key: ConnectionKey,

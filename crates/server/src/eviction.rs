@@ -59,6 +59,7 @@ impl Core {
     /// Evicts a key of this shard and logs that. False: none may go.
     fn evict_one(&mut self) -> bool {
         let shard = &mut self.shard;
+        shard.spare_claimed();
         let eviction = shard.keyspace.evict_one(&mut shard.effects);
         shard.record_background(self.time.unix_ms());
         eviction != Eviction::Nothing

@@ -68,8 +68,6 @@ struct Gathering {
 pub(crate) enum Target {
     /// To a place of a connection's pipeline.
     Place { key: ConnectionKey, place: u64 },
-    /// To a piece of the transaction at that place.
-    Piece { key: ConnectionKey, place: u64, piece: usize },
     /// To a piece of a held transaction's stage.
     Held { id: TransactionId, piece: usize },
 }
@@ -121,7 +119,6 @@ impl Core {
         let Some((target, reply)) = self.take_part(id, shard, part) else { return };
         match target {
             Target::Place { key, place } => self.settle_place(key, place, reply),
-            Target::Piece { key, place, piece } => self.settle_piece(key, place, piece, reply),
             Target::Held { id, piece } => self.handle_held_answer(id, piece, reply),
         }
     }

@@ -162,6 +162,14 @@ impl Log {
         }
     }
 
+    /// Logs what a transaction kept that has no part here: keys that expired under it.
+    pub(crate) fn record_kept(&mut self, kept: &LoggedCommands) {
+        let Some(open) = &mut self.open else { return };
+        for (db, command) in kept.iter() {
+            open.segment.record(db as u32, command);
+        }
+    }
+
     /// A part of a transaction over several shards begins.
     pub(crate) fn begin_part(&mut self, part: &Part) {
         if canary::is_out(Canary::UnmarkedParts) {

@@ -9,15 +9,14 @@ use std::ops::Range;
 use resp::{Arguments, CommandError, Span};
 use spec::Flags;
 
-use crate::commands::{is_exec, run_in_exec, runs_in_multi};
+use crate::commands::{is_exec, runs_in_multi};
+use crate::connection::Held;
 use crate::connections::ConnectionKey;
 use crate::core::Core;
-use crate::gathering::Target;
-use crate::message::Client;
 use crate::registry::{Action, Entry};
 use crate::session::Session;
 use crate::transaction::{
-    HeldCommand, HeldPlan, Owned, OwnedArguments, Piece, Plan, Planned, Sender,
+    Claimed, HeldCommand, HeldPlan, Owned, OwnedArguments, Plan, Planned, Sender,
 };
 use crate::watchers::Watcher;
 
@@ -29,6 +28,8 @@ pub(crate) struct Multi {
     watching: Option<Watching>,
     /// Counts the session's watchers.
     rounds: u32,
+    /// An EXEC with commands that run at home is under way: the connection has to stay.
+    pub(crate) executing: bool,
 }
 
 /// Commands that wait for EXEC.
@@ -123,6 +124,11 @@ impl Queue {
         Arguments::new(&self.bytes[queued.bytes.clone()], &self.spans[queued.spans.clone()])
     }
 
+    /// Whether a command runs at home.
+    fn has_session_commands(&self) -> bool {
+        self.commands.iter().any(|queued| !matches!(queued.entry.action, Action::Shard(_)))
+    }
+
     /// The commands, in order.
     fn iter(&self) -> impl Iterator<Item = (&'static Entry, Arguments<'_>)> {
         self.commands.iter().map(|queued| (queued.entry, self.arguments(queued)))
@@ -152,6 +158,10 @@ impl Core {
         let session = &mut connection.session;
         if let Some(queue) = &mut session.multi.queue {
             queue.push(entry, arguments);
+            if queue.bytes.len() as u64 > self.settings.limits.query_buffer_bytes_max {
+                self.refuse_input(key);
+                return true;
+            }
         }
         let silent = session.replies.is_silent();
         session.replies = session.replies.after_command();
@@ -203,13 +213,22 @@ impl Core {
             if !watching.shards.contains(&(shard as u16)) {
                 watching.shards.push(shard as u16);
             }
-            let watch = move |core: &mut Self| {
-                let now_ms = core.time.unix_ms();
-                names.iter().for_each(|name| core.shard.watch(watcher, db, name, now_ms));
-            };
             // Through the inbox also here: what lies in it came before.
-            self.mail.call(shard, move |core| core.call_unheld(watch));
+            self.mail.call(shard, move |core| core.begin_watch(watcher, db, names));
         }
+    }
+
+    /// A connection watches keys of this shard, once nobody holds them.
+    fn begin_watch(&mut self, watcher: Watcher, db: u32, names: Vec<Box<[u8]>>) {
+        for name in &names {
+            self.shard.watchers.announce(watcher, db, name);
+        }
+        let hash = |name: &Box<[u8]>| self.shard.keyspace.hash(name).to_bits();
+        let claimed = Claimed::Keys(names.iter().map(hash).collect());
+        self.call_unclaimed(claimed, move |core| {
+            let now_ms = core.time.unix_ms();
+            core.shard.watch(watcher, db, &names, now_ms);
+        });
     }
 
     /// The watches of a connection end, unchecked.
@@ -217,10 +236,8 @@ impl Core {
         let Some(Watching { watcher, shards }) = watching else { return };
         for shard in shards {
             self.mail.call(usize::from(shard), move |core| {
-                core.call_unheld(move |core| {
-                    let now_ms = core.time.unix_ms();
-                    core.shard.end_watcher(watcher, now_ms);
-                });
+                let now_ms = core.time.unix_ms();
+                core.shard.end_watcher(watcher, now_ms);
             });
         }
     }
@@ -258,6 +275,11 @@ impl Core {
         let Session { client, replies, .. } = &connection.session;
         let sender = Sender { key, client: *client, silent: replies.is_silent() };
         let Exec { queue, watching } = exec;
+        if queue.has_session_commands() {
+            // They read and change the session, which must stay as it is, and stay, until then.
+            connection.session.multi.executing = true;
+            connection.input.held = Held::Barrier;
+        }
         if self.needs_hold(&queue, watching.as_ref()) {
             self.hold_exec(sender, &queue, watching);
         } else {
@@ -265,9 +287,13 @@ impl Core {
         }
     }
 
-    /// Whether an EXEC has to hold its keys: a command needs keys of several shards together, or
-    /// what is watched has to be checked before commands elsewhere, or at home, run.
+    /// Whether an EXEC has to hold its keys: it has commands that run at home, in their order among
+    /// the others; a command needs keys of several shards together; or what is watched has to be
+    /// checked before commands elsewhere run.
     fn needs_hold(&self, queue: &Queue, watching: Option<&Watching>) -> bool {
+        if queue.has_session_commands() {
+            return true;
+        }
         let Some(watching) = watching else {
             return queue.iter().any(|(entry, arguments)| match entry.action {
                 Action::Shard(command) => self.is_dependent(command, arguments),
@@ -282,26 +308,13 @@ impl Core {
     }
 
     /// Sends an EXEC whose parts do not depend on each other.
-    fn send_exec(&mut self, mut sender: Sender, queue: &Queue, watching: Option<Watching>) {
-        let key = sender.key;
+    fn send_exec(&mut self, sender: Sender, queue: &Queue, watching: Option<Watching>) {
         let mut plan = Plan::new(self.mail.shards());
         for (entry, arguments) in queue.iter() {
-            match entry.action {
-                Action::Shard(command) => {
-                    let (number, client) = (entry.number, sender.client);
-                    self.plan(&mut plan, &Planned { command, number, arguments, client });
-                    self.show_queued(key, entry, arguments);
-                }
-                Action::Session(_) => {
-                    let Some(connection) = self.connections.find(key) else { return };
-                    let place = connection.pipeline.next_place();
-                    let target = Target::Piece { key, place, piece: plan.pieces.len() };
-                    let piece = run_in_exec(self, key, entry, arguments, target);
-                    plan.pieces.push(piece);
-                    sender.client = self.client_of(key).unwrap_or(sender.client);
-                }
-                Action::Container => plan.pieces.push(Piece::Ready(Vec::new())),
-            }
+            let Action::Shard(command) = entry.action else { continue };
+            let (number, client) = (entry.number, sender.client);
+            self.plan(&mut plan, &Planned { command, number, arguments, client });
+            self.show_queued(sender.key, entry, arguments);
         }
         let watcher = watching.map(|Watching { watcher, shards }| {
             // Also where nothing is to run.
@@ -331,10 +344,6 @@ impl Core {
             }
         }
         self.begin_held(held);
-    }
-
-    fn client_of(&mut self, key: ConnectionKey) -> Option<Client> {
-        self.connections.find(key).map(|connection| connection.session.client)
     }
 
     /// Shows a command that EXEC runs to monitors.

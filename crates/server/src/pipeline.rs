@@ -170,28 +170,6 @@ impl Pipeline {
         }
     }
 
-    /// The number of the place that is opened next.
-    pub(crate) fn next_place(&self) -> u64 {
-        self.front + self.places.len() as u64
-    }
-
-    /// The answer for a piece (its number) of the transaction at `place` is here.
-    pub(crate) fn settle_piece(
-        &mut self,
-        place: u64,
-        answer: (usize, Vec<u8>),
-        output: &mut Vec<u8>,
-        spent: &mut dyn FnMut(Envelope<Message>),
-    ) {
-        let index = place.wrapping_sub(self.front) as usize;
-        let Some(found) = self.places.get_mut(index) else { return };
-        if let State::Gathering(gather) = &mut found.state {
-            gather.add_answer(answer.0, answer.1);
-            found.complete(&mut self.flow, spent);
-            self.advance(output, spent);
-        }
-    }
-
     /// Moves what is ready at the front to the output.
     fn advance(&mut self, output: &mut Vec<u8>, spent: &mut dyn FnMut(Envelope<Message>)) {
         while let Some(place) = self.places.front() {

@@ -328,7 +328,8 @@ fn apply(core: &mut Core, share: Option<&Share>, record: Record<'_>) -> Result<(
         return Err(format!("it is of database {db}, and 'databases' allows fewer"));
     }
     let client = Client { db, ..Client::default() };
-    let request = ShardRequest { command, number, arguments, client };
+    let now_ms = core.time.unix_ms();
+    let request = ShardRequest { command, number, arguments, client, now_ms };
     let Some(share) = share.filter(|_| scope == Scope::Shared) else {
         return core.replay(&request);
     };
@@ -363,7 +364,7 @@ impl Core {
     /// Runs a logged command without logging it.
     fn replay(&mut self, request: &ShardRequest<'_>) -> Result<(), String> {
         let mut reply = std::mem::take(&mut self.reply);
-        self.shard.replay(request, &self.time, &mut reply);
+        self.shard.replay(request, &mut reply);
         let error = reply.strip_prefix(b"-");
         let result = match error {
             None => Ok(()),

@@ -44,6 +44,8 @@ pub(crate) struct ShardRequest<'a> {
     pub(crate) number: u16,
     pub(crate) arguments: Arguments<'a>,
     pub(crate) client: Client,
+    /// The moment that it sees: the tick's, or that of the transaction which it is part of.
+    pub(crate) now_ms: i64,
 }
 
 /// Where what a command changed is written down.
@@ -51,7 +53,11 @@ pub(crate) enum Sink<'a> {
     /// In the log.
     Log,
     /// Here, to be logged when its transaction settles.
-    Kept(&'a mut LoggedCommands),
+    Kept {
+        commands: &'a mut LoggedCommands,
+        /// The moment of the transaction.
+        now_ms: i64,
+    },
     /// Nowhere: the effects stay, for who called.
     Nothing,
 }
@@ -96,7 +102,7 @@ impl Shard {
     ) -> u64 {
         let began_ns = time.now_ns();
         let before = out.len();
-        let result = self.apply(request, time, out);
+        let result = self.apply(request, out);
         let failed = result.is_err();
         if let Err(error) = result {
             out.truncate(before);
@@ -105,7 +111,7 @@ impl Shard {
         }
         match sink {
             Sink::Log => self.log.record(request.client.db, request.arguments, &self.effects),
-            Sink::Kept(kept) => keep(&self.effects, request, kept),
+            Sink::Kept { commands, .. } => keep(&self.effects, request, commands),
             Sink::Nothing => {}
         }
         statistics.counters.keys.changes += self.effects.dirty();
@@ -140,9 +146,11 @@ impl Shard {
         self.forget_effects(now_ms);
     }
 
-    /// A connection watches a key.
-    pub(crate) fn watch(&mut self, watcher: Watcher, db: u32, key: &[u8], now_ms: i64) {
-        self.watchers.watch(watcher, (db, key), &self.keyspace, now_ms);
+    /// A connection watches keys of a database from now on.
+    pub(crate) fn watch(&mut self, watcher: Watcher, db: u32, keys: &[Box<[u8]>], now_ms: i64) {
+        for key in keys {
+            self.watchers.watch(watcher, (db, key), &self.keyspace, now_ms);
+        }
         self.want_effects();
     }
 
@@ -165,8 +173,8 @@ impl Shard {
     }
 
     /// Runs a command that was logged: nothing is logged or counted.
-    pub(crate) fn replay(&mut self, request: &ShardRequest<'_>, time: &Time, out: &mut Vec<u8>) {
-        if let Err(error) = self.apply(request, time, out) {
+    pub(crate) fn replay(&mut self, request: &ShardRequest<'_>, out: &mut Vec<u8>) {
+        if let Err(error) = self.apply(request, out) {
             out.clear();
             Writer::new(out, request.client.protocol).error(&error);
         }
@@ -177,13 +185,12 @@ impl Shard {
     fn apply(
         &mut self,
         request: &ShardRequest<'_>,
-        time: &Time,
         out: &mut Vec<u8>,
     ) -> Result<Outcome, CommandError> {
         let mut context = ShardContext {
             keyspace: &mut self.keyspace,
             db: request.client.db as usize,
-            now_ms: time.unix_ms(),
+            now_ms: request.now_ms,
             effects: &mut self.effects,
             limits: &self.limits,
             shard: self.place,
@@ -196,11 +203,24 @@ impl Shard {
     /// A short slice of what the keyspace has to do of itself: expiry, freeing, giving memory back.
     /// What expires is logged. True: there is more to do now.
     pub(crate) fn run_slice(&mut self, now_ms: i64) -> bool {
+        self.spare_claimed();
         let expiry = self.keyspace.expire_slice(now_ms, &mut self.effects);
         self.record_background(now_ms);
         let freeing = self.keyspace.doomed_mut().free_slice(1);
         let maintaining = self.keyspace.maintain(MAINTAIN_RECORDS);
         expiry.more || freeing || maintaining
+    }
+
+    /// Has the keyspace neither expire nor evict keys that transactions hold, or that somebody waits
+    /// for: their values stay as they are.
+    pub(crate) fn spare_claimed(&mut self) {
+        if self.holds.is_idle() {
+            return self.keyspace.spare_nothing();
+        }
+        match self.holds.claimed() {
+            None => self.keyspace.spare_everything(),
+            Some(keys) => self.keyspace.spare(keys),
+        }
     }
 
     /// Keys of all databases.

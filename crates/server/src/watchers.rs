@@ -7,7 +7,7 @@
 //! What counts is whether the key changed for who looks at it: a key that was not there (or was
 //! past its moment, which is the same) and is not there afterwards was not touched.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use datatypes::Object;
 use keyspace::{DatabaseChange, Effects, Keyspace};
@@ -46,7 +46,8 @@ struct Watch {
 
 #[derive(Default)]
 struct Watched {
-    keys: Vec<WatchedKey>,
+    /// Also those whose watch waits for a transaction that holds them.
+    keys: HashSet<WatchedKey>,
     dirty: bool,
 }
 
@@ -63,7 +64,12 @@ impl Watchers {
         watched.into_iter().flat_map(|watched| &watched.keys).map(|(_, key)| &**key)
     }
 
-    /// `watcher` watches a key from now on.
+    /// `watcher` is going to watch a key: what checks its watches has to wait for that.
+    pub(crate) fn announce(&mut self, watcher: Watcher, db: u32, key: &[u8]) {
+        self.watchers.entry(watcher).or_default().keys.insert((db, Box::from(key)));
+    }
+
+    /// `watcher` watches a key from now on, unless it has ended since it announced that.
     pub(crate) fn watch(
         &mut self,
         watcher: Watcher,
@@ -71,14 +77,14 @@ impl Watchers {
         keyspace: &Keyspace,
         now_ms: i64,
     ) {
-        let watched = self.watchers.entry(watcher).or_default();
-        let of = (db, Box::from(key));
-        if watched.keys.contains(&of) {
+        if !self.watchers.contains_key(&watcher) {
             return;
         }
         let live = is_live(keyspace, db, key, now_ms);
-        watched.keys.push(of.clone());
-        self.keys.entry(of).or_default().push(Watch { watcher, live });
+        let watches = self.keys.entry((db, Box::from(key))).or_default();
+        if watches.iter().all(|watch| watch.watcher != watcher) {
+            watches.push(Watch { watcher, live });
+        }
     }
 
     /// The watcher ends. Whether a key that it watched was touched, or has come past its moment.

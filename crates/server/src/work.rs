@@ -80,6 +80,10 @@ impl Core {
             number: queued.number,
             arguments: work.arguments(queued),
             client: Client { db: queued.db, ..work.client },
+            now_ms: match sink {
+                Sink::Kept { now_ms, .. } => *now_ms,
+                Sink::Log | Sink::Nothing => self.time.unix_ms(),
+            },
         };
         let meters = (&mut self.statistics, &self.time);
         let took_ns = self.shard.run_to(sink, &request, meters, reply);

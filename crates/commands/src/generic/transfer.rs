@@ -34,8 +34,10 @@ pub(super) const COPY: ShardCommand = ShardCommand {
 /// COPY's destination is in the database after DB, if that is there. What is refused is refused by
 /// the command itself.
 fn copied_db(arguments: Arguments<'_>, at: usize, db: u32) -> u32 {
-    let mut options = arguments.from(3).iter();
-    let named = options.find(|word| word.eq_ignore_ascii_case(b"DB")).and_then(|_| options.next());
+    // The last one counts.
+    let words = arguments.from(3);
+    let named = (0..words.len()).rev().find(|at| words[*at].eq_ignore_ascii_case(b"DB"));
+    let named = named.and_then(|at| words.get(at + 1));
     let number = named.and_then(resp::number::parse_u64).and_then(|it| u32::try_from(it).ok());
     if at == 2 { number.unwrap_or(db) } else { db }
 }

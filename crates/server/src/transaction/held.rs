@@ -69,6 +69,8 @@ pub(crate) struct Owned {
 /// A held transaction under way.
 pub(crate) struct Held {
     id: TransactionId,
+    /// The moment of all that it does, unix milliseconds.
+    now_ms: i64,
     plan: HeldPlan,
     place: u64,
     /// The shards that take part.
@@ -132,6 +134,7 @@ impl Core {
         let Some(connection) = self.connections.find(plan.sender.key) else { return };
         let place = connection.pipeline.open(plan.sender.silent);
         let id = self.shard.log.next_transaction(self.mail.shard as u16);
+        let now_ms = self.time.unix_ms();
         let mut claims = self.claims_of(&plan);
         if let Some((_, watched)) = &plan.watcher {
             for shard in watched {
@@ -148,7 +151,7 @@ impl Core {
         };
         let stage = Gather::new(plan.sender.client.protocol, Vec::new(), shards.len(), false, 0);
         for (index, shard) in shards.iter().enumerate() {
-            let mut stage = Stage::new(id);
+            let mut stage = Stage::new(id, now_ms);
             stage.begins = true;
             stage.claim = claims[*shard].take();
             stage.loans = take_of(&mut loans, *shard);
@@ -163,6 +166,7 @@ impl Core {
         self.mail.push_markers();
         let held = Held {
             id,
+            now_ms,
             plan,
             place,
             shards,
@@ -174,6 +178,7 @@ impl Core {
             refused: None,
         };
         self.held.insert(id, Box::new(held));
+        self.advance_held(id);
     }
 
     /// A stage came back from a shard.
@@ -221,8 +226,8 @@ impl Core {
             && self.is_owned_dependent(command)
         {
             // Whatever stage comes before such a command lends what it needs.
-            let client = held.plan.sender.client;
-            back = self.run_on_lent(command, client, lent, &mut held.replies);
+            let how = (command, &held.plan.sender, held.now_ms);
+            back = self.run_on_lent(how, lent, &mut held.replies);
             held.next += 1;
         }
         self.send_stage(held, back);
@@ -243,6 +248,8 @@ impl Core {
                 HeldCommand::Shard(owned) => {
                     self.plan(&mut plan, &owned.planned(held.plan.sender.client))
                 }
+                // What it asks for must show what the commands before it did.
+                HeldCommand::Session(..) if !plan.parts.is_empty() || !back.is_empty() => break,
                 HeldCommand::Session(entry, arguments) => {
                     let target = Target::Held { id, piece: plan.pieces.len() };
                     let key = held.plan.sender.key;
@@ -277,7 +284,7 @@ impl Core {
         held.stage = Gather::new(client.protocol, pieces, parts.len(), false, self.shared.random());
         self.mail.under_way += parts.len();
         for (index, (shard, mut envelope)) in parts.into_iter().enumerate() {
-            let mut stage = Stage::new(id);
+            let mut stage = Stage::new(id, held.now_ms);
             let own = back.extract_if(.., |lent| self.owner(&lent.loan) == shard);
             stage.back = own.collect();
             stage.loans = take_of(&mut loans, shard);
@@ -306,6 +313,11 @@ impl Core {
             writer.raw(&held.replies);
         }
         self.settle_place(sender.key, held.place, reply);
+        let Some(connection) = self.connections.find(sender.key) else { return };
+        connection.session.multi.executing = false;
+        if connection.ended {
+            drop(self.handle_ended(sender.key.token));
+        }
     }
 
     /// What each shard has to hold, if anything.

@@ -61,11 +61,6 @@ impl Holds {
         self.claims.is_empty()
     }
 
-    /// Whether somebody claims the whole shard.
-    pub(crate) fn is_about_everything(&self) -> bool {
-        self.everything > 0
-    }
-
     /// Whether somebody older claims any of this.
     pub(crate) fn is_claimed(&self, claimed: &Claimed) -> bool {
         match claimed {
@@ -92,6 +87,11 @@ impl Holds {
         if let Some(at) = self.claims.iter().position(holds) {
             self.remove(at);
         }
+    }
+
+    /// Hashes of all keys that are claimed; `None`: everything is.
+    pub(crate) fn claimed(&self) -> Option<impl Iterator<Item = u64> + '_> {
+        (self.everything == 0).then(|| self.keys.keys().copied())
     }
 
     /// Takes the oldest work out whose turn it is. A marker holds from then on what it claimed:

@@ -7,12 +7,13 @@
 //! commands that make the value or delete the key.
 
 use datatypes::Object;
-use keyspace::{Effects, Keyspace, LoggedCommands, Step, Wanted};
+use keyspace::{Effects, ExpiryMode, Keyspace, LoggedCommands, Step, Wanted};
 use table::Taken;
 
+use super::Sender;
 use super::held::Owned;
 use crate::core::Core;
-use crate::message::Client;
+use crate::notable::Ran;
 use crate::shard::{ShardRequest, Sink};
 
 /// A key whose value is wanted.
@@ -41,8 +42,8 @@ pub(crate) struct Guests {
 
 impl Core {
     /// Lends the value of a key that the borrower holds.
-    pub(crate) fn lend(&mut self, loan: Loan, logged: &mut LoggedCommands) -> Lent {
-        let (db, now_ms) = (loan.db as usize, self.time.unix_ms());
+    pub(crate) fn lend(&mut self, loan: Loan, now_ms: i64, logged: &mut LoggedCommands) -> Lent {
+        let db = loan.db as usize;
         let shard = &mut self.shard;
         let mut step = Step { db, now_ms, effects: &mut shard.effects };
         let value = match loan.copy {
@@ -54,9 +55,9 @@ impl Core {
     }
 
     /// Takes a value back, or the new one instead.
-    pub(crate) fn take_back(&mut self, lent: Lent, logged: &mut LoggedCommands) {
+    pub(crate) fn take_back(&mut self, lent: Lent, now_ms: i64, logged: &mut LoggedCommands) {
         let Lent { loan, value, changed } = lent;
-        let (db, now_ms) = (loan.db as usize, self.time.unix_ms());
+        let db = loan.db as usize;
         let shard = &mut self.shard;
         let exists = value.is_some();
         if let Some(value) = value {
@@ -80,12 +81,10 @@ impl Core {
     /// is returned.
     pub(crate) fn run_on_lent(
         &mut self,
-        command: &Owned,
-        client: Client,
+        (command, sender, now_ms): (&Owned, &Sender, i64),
         lent: Vec<Lent>,
         out: &mut Vec<u8>,
     ) -> Vec<Lent> {
-        let now_ms = self.time.unix_ms();
         let mut guests = std::mem::take(&mut self.guests);
         let mut keyspace = guests.keyspace.take().unwrap_or_else(|| self.new_guest_keyspace());
         keyspace.configure(*self.shard.keyspace.settings());
@@ -107,12 +106,15 @@ impl Core {
             command: command.command,
             number: command.number,
             arguments: command.arguments(),
-            client,
+            client: sender.client,
+            now_ms,
         };
         let meters = (&mut self.statistics, &self.time);
-        self.shard.run_to(&mut Sink::Nothing, &request, meters, out);
+        let took_ns = self.shard.run_to(&mut Sink::Nothing, &request, meters, out);
         std::mem::swap(&mut self.shard.keyspace, &mut keyspace);
         std::mem::swap(&mut self.shard.effects, effects);
+        // What a pause hides goes back as it came.
+        keyspace.set_expiry(ExpiryMode::Ignore);
         let back = loans.into_iter().filter_map(|loan| {
             let mut step = Step { db: loan.db as usize, now_ms, effects: &mut *effects };
             let value = keyspace.take(&mut step, &loan.key);
@@ -122,10 +124,18 @@ impl Core {
             (!loan.copy).then_some(Lent { loan, value, changed })
         });
         let back = back.collect();
+        for db in 0..keyspace.database_count() {
+            keyspace.flush(db, effects);
+        }
         effects.clear();
         while keyspace.doomed_mut().free_slice(usize::MAX) {}
         guests.keyspace = Some(keyspace);
         self.guests = guests;
+        if self.statistics.is_notable(took_ns) {
+            let (home, connection) = (self.mail.shard, sender.key);
+            let (spec, arguments) = (&command.command.spec, command.arguments());
+            self.note_long(Ran { home, connection, spec, arguments, took_ns });
+        }
         back
     }
 

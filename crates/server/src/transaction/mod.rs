@@ -36,7 +36,7 @@ mod stage;
 
 pub(crate) use gather::{Gather, Piece};
 pub(crate) use held::{HeldCommand, HeldPlan, HeldTransactions, Owned, OwnedArguments};
-pub(crate) use holds::Holds;
+pub(crate) use holds::{Claimed, Holds};
 pub(crate) use lend::Guests;
 pub(crate) use plan::{Plan, Planned, is_uneven};
 pub(crate) use send::{Part, Sender, own_part};

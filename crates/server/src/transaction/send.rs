@@ -48,7 +48,7 @@ impl Core {
     pub(crate) fn begin_transaction(&mut self, request: &Request<'_>) {
         if self.is_out_of_memory() && request.command.spec.flags.has(Flags::DENYOOM) {
             let error = CommandError::OutOfMemory;
-            return self.reply_error(request.key, Some(request.number), &error);
+            return self.refuse(request, &error);
         }
         let Request { key, command, number, arguments, client, silent } = *request;
         let (sender, planned) =

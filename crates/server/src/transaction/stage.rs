@@ -20,6 +20,8 @@ use crate::watchers::Watcher;
 /// What a held transaction wants of a shard, and what it is told.
 pub(crate) struct Stage {
     pub(crate) id: TransactionId,
+    /// The moment of the transaction, unix milliseconds: one for all that it does.
+    pub(crate) now_ms: i64,
     /// Whether this is the marker.
     pub(crate) begins: bool,
     /// What the marker claims before all else.
@@ -37,9 +39,18 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn new(id: TransactionId) -> Self {
-        let (back, loans, lent) = (Vec::new(), Vec::new(), Vec::new());
-        Self { id, begins: false, claim: None, back, loans, lent, settle: None, refused: None }
+    pub(crate) fn new(id: TransactionId, now_ms: i64) -> Self {
+        Self {
+            id,
+            now_ms,
+            begins: false,
+            claim: None,
+            back: Vec::new(),
+            loans: Vec::new(),
+            lent: Vec::new(),
+            settle: None,
+            refused: None,
+        }
     }
 }
 
@@ -74,19 +85,14 @@ impl Core {
     }
 
     /// What an EXEC claims: its keys, and those whose watches it checks, since it must see what an
-    /// older transaction that holds one of them is about to change. Everything, while something
-    /// waits for the whole shard: that may be the WATCH.
+    /// older transaction that holds one of them is about to change.
     fn with_watched(&self, claimed: Claimed, watcher: Option<Watcher>) -> Claimed {
-        let Some(watcher) = watcher else { return claimed };
-        let shard = &self.shard;
-        match claimed {
-            Claimed::Keys(mut keys) if !shard.holds.is_about_everything() => {
-                let watched = shard.watchers.keys_of(watcher);
-                keys.extend(watched.map(|key| shard.keyspace.hash(key).to_bits()));
-                Claimed::Keys(keys)
-            }
-            _ => Claimed::Everything,
-        }
+        let (Some(watcher), Claimed::Keys(mut keys)) = (watcher, claimed.clone()) else {
+            return claimed;
+        };
+        let watched = self.shard.watchers.keys_of(watcher);
+        keys.extend(watched.map(|key| self.shard.keyspace.hash(key).to_bits()));
+        Claimed::Keys(keys)
     }
 
     /// The keys of a message's commands.
@@ -121,17 +127,18 @@ impl Core {
         if let Some(watcher) = work.watcher.take() {
             work.dirty = self.shard.end_watcher(watcher, self.time.unix_ms());
         }
-        let mut logged = self.shard.held_logs.remove(&stage.id).unwrap_or_default();
+        let (id, now_ms) = (stage.id, stage.now_ms);
+        let mut logged = self.shard.held_logs.remove(&id).unwrap_or_default();
         for lent in std::mem::take(&mut stage.back) {
-            self.take_back(lent, &mut logged);
+            self.take_back(lent, now_ms, &mut logged);
         }
-        self.run_commands(&mut envelope.work, true, &mut Sink::Kept(&mut logged));
+        let mut sink = Sink::Kept { commands: &mut logged, now_ms };
+        self.run_commands(&mut envelope.work, true, &mut sink);
         for loan in std::mem::take(&mut stage.loans) {
-            let lent = self.lend(loan, &mut logged);
+            let lent = self.lend(loan, now_ms, &mut logged);
             stage.lent.push(lent);
         }
         let settles = stage.settle;
-        let id = stage.id;
         envelope.work.stage = Some(stage);
         envelope.purpose = Purpose::Replies;
         let Some(participants) = settles else {
@@ -142,6 +149,9 @@ impl Core {
         };
         if participants.contains(self.mail.shard as u16) {
             self.shard.log.record_part(id, &participants, &logged);
+        } else {
+            // It only read, and met keys past their moment.
+            self.shard.log.record_kept(&logged);
         }
         self.release.hold_message(envelope);
         self.shard.holds.release(id);
@@ -161,11 +171,20 @@ impl Core {
 
     /// Calls `call` on this core thread once no key is held here: it is about the whole shard.
     pub(crate) fn call_unheld(&mut self, call: impl FnOnce(&mut Self) + Send + 'static) {
-        if self.shard.holds.is_idle() {
+        self.call_unclaimed(Claimed::Everything, call);
+    }
+
+    /// Calls `call` on this core thread once nobody older claims any of this.
+    pub(crate) fn call_unclaimed(
+        &mut self,
+        claimed: Claimed,
+        call: impl FnOnce(&mut Self) + Send + 'static,
+    ) {
+        if !self.shard.holds.is_claimed(&claimed) {
             return call(self);
         }
         let mut envelope = self.mail.envelope();
         envelope.purpose = Purpose::Call(Box::new(call));
-        self.shard.holds.wait(envelope, Claimed::Everything);
+        self.shard.holds.wait(envelope, claimed);
     }
 }
