@@ -196,6 +196,7 @@ impl Core {
             arguments: request.arguments,
             client: request.client,
             now_ms: self.time.unix_ms(),
+            counted: true,
         };
         let took_ns = self.shard.run(&request_here, &mut self.statistics, &self.time, out);
         if request.silent {

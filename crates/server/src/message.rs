@@ -113,6 +113,8 @@ pub(crate) struct Queued {
     pub(crate) number: u16,
     /// The database it is about.
     pub(crate) db: u32,
+    /// Whether it counts as a call: of a command that several shards run, one part does.
+    pub(crate) counted: bool,
     /// Its bytes in [`Work::bytes`].
     pub(crate) bytes: Range<usize>,
     /// Its arguments in [`Work::spans`].
@@ -145,7 +147,7 @@ impl Work {
         self.bytes.extend_from_slice(of.bytes());
         self.spans.extend_from_slice(of.spans());
         let (bytes, spans) = (bytes..self.bytes.len(), spans..self.spans.len());
-        self.commands.push(Queued { command, number, db, bytes, spans });
+        self.commands.push(Queued { command, number, db, counted: true, bytes, spans });
     }
 
     /// How many of the commands may change something.

@@ -223,8 +223,8 @@ impl Core {
         for name in &names {
             self.shard.watchers.announce(watcher, db, name);
         }
-        let hash = |name: &Box<[u8]>| self.shard.keyspace.hash(name).to_bits();
-        let claimed = Claimed::Keys(names.iter().map(hash).collect());
+        let hashes = names.iter().map(|name| self.shard.keyspace.hash(name).to_bits());
+        let claimed = Claimed::Keys(hashes.collect());
         self.call_unclaimed(claimed, move |core| {
             let now_ms = core.time.unix_ms();
             core.shard.watch(watcher, db, &names, now_ms);

@@ -329,7 +329,7 @@ fn apply(core: &mut Core, share: Option<&Share>, record: Record<'_>) -> Result<(
     }
     let client = Client { db, ..Client::default() };
     let now_ms = core.time.unix_ms();
-    let request = ShardRequest { command, number, arguments, client, now_ms };
+    let request = ShardRequest { command, number, arguments, client, now_ms, counted: false };
     let Some(share) = share.filter(|_| scope == Scope::Shared) else {
         return core.replay(&request);
     };

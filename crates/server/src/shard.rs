@@ -46,6 +46,8 @@ pub(crate) struct ShardRequest<'a> {
     pub(crate) client: Client,
     /// The moment that it sees: the tick's, or that of the transaction which it is part of.
     pub(crate) now_ms: i64,
+    /// Whether it counts as a call.
+    pub(crate) counted: bool,
 }
 
 /// Where what a command changed is written down.
@@ -119,7 +121,9 @@ impl Shard {
             self.forget_effects(time.unix_ms());
         }
         let took_ns = time.now_ns() - began_ns;
-        statistics.count_call(request.number, took_ns, failed);
+        if request.counted {
+            statistics.count_call(request.number, took_ns, failed);
+        }
         took_ns
     }
 

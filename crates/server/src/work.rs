@@ -80,6 +80,7 @@ impl Core {
             number: queued.number,
             arguments: work.arguments(queued),
             client: Client { db: queued.db, ..work.client },
+            counted: queued.counted,
             now_ms: match sink {
                 Sink::Kept { now_ms, .. } => *now_ms,
                 Sink::Log | Sink::Nothing => self.time.unix_ms(),

@@ -241,6 +241,63 @@ fn what_a_kill_in_the_middle_leaves_is_removed() {
     assert_eq!(files.len(), SHARDS + 1, "increments and the manifest: {files:?}");
 }
 
+/// A key on `shard` of [`SHARDS`].
+fn on(name: &str, shard: usize) -> String {
+    (0..)
+        .map(|n| format!("{name}{n}"))
+        .find(|k| spec::shard_of_slot(spec::slot_of(k.as_bytes()), SHARDS) == shard)
+        .unwrap()
+}
+
+#[test]
+fn read_only_loses_an_acknowledged_write() {
+    let folder = Folder::new();
+    let mut server = folder.recover();
+    let c = server.connect(0);
+    let (l, k) = (on("l", 0), on("k", 1));
+    server.ask(c, &format!("SET {k} v PX 20"));
+    std::thread::sleep(Duration::from_millis(40));
+    println!("LCS {:?}", server.ask(c, &format!("LCS {l} {k}")));
+    println!("APPEND {:?}", server.ask(c, &format!("APPEND {k} x")));
+    let before = server.ask(c, &format!("GET {k}"));
+    drop(server);
+    let mut server = folder.recover();
+    let c = server.connect(0);
+    let after = server.ask(c, &format!("GET {k}"));
+    assert_eq!(after, before);
+}
+
+#[test]
+fn expiry_between_stages_comes_back() {
+    let folder = Folder::new();
+    let mut server = folder.recover();
+    let (a, b, k) = (on("a", 0), on("b", 1), on("k", 1));
+    let (c, d) = (server.connect(0), server.connect(1));
+    server.ask(c, &format!("SET {a} 1"));
+    server.ask(c, "MULTI");
+    server.ask(c, &format!("APPEND {k} x"));
+    server.ask(c, &format!("RENAME {a} {b}"));
+    server.ask(d, &format!("SET {k} v PX 60"));
+    server.give(c, b"EXEC\r\n");
+    for home in [0, 1, 0, 1] {
+        server.tick(home);
+    }
+    std::thread::sleep(Duration::from_millis(90));
+    server.cores[1].begin_tick();
+    let now = server.cores[1].time.unix_ms();
+    for _ in 0..100 {
+        server.cores[1].shard.run_slice(now);
+    }
+    server.settle();
+    println!("EXEC {:?}", server.take(c));
+    let before = server.ask(d, &format!("GET {k}"));
+    drop(server);
+    let mut server = folder.recover();
+    let c = server.connect(0);
+    let after = server.ask(c, &format!("GET {k}"));
+    assert_eq!(after, before);
+}
+
 impl crate::core::Core {
     /// How many keys the base has that is being written.
     fn base_strings(&self) -> u64 {

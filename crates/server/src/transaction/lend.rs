@@ -108,6 +108,7 @@ impl Core {
             arguments: command.arguments(),
             client: sender.client,
             now_ms,
+            counted: true,
         };
         let meters = (&mut self.statistics, &self.time);
         let took_ns = self.shard.run_to(&mut Sink::Nothing, &request, meters, out);

@@ -38,6 +38,15 @@ impl Plan {
     pub(crate) fn new(shards: usize) -> Self {
         Self { parts: Vec::new(), part_of_shard: vec![NO_PART; shards], pieces: Vec::new() }
     }
+
+    /// The last command of each of these parts is the same one: it counts in the first.
+    fn count_once(&mut self, parts: &[u16]) {
+        for part in parts.iter().skip(1) {
+            if let Some(queued) = self.parts[usize::from(*part)].1.work.commands.last_mut() {
+                queued.counted = false;
+            }
+        }
+    }
 }
 
 impl Core {
@@ -50,7 +59,9 @@ impl Core {
             }
             (Place::Several, Across::Everywhere { merge }) => {
                 let shards = 0..self.mail.shards();
-                let parts = shards.map(|shard| self.plan_on(plan, shard, planned)).collect();
+                let parts: Vec<u16> =
+                    shards.map(|shard| self.plan_on(plan, shard, planned)).collect();
+                plan.count_once(&parts);
                 Piece::Merged(Merged { merge, parts, order: Vec::new() })
             }
             (Place::Several, Across::Together { .. } | Across::Cursor) => {
@@ -105,6 +116,7 @@ impl Core {
                 .finish(|arguments| self.plan_on(plan, *shard, &Planned { arguments, ..*planned }));
             parts.push(part);
         }
+        plan.count_once(&parts);
         Merged { merge, parts, order }
     }
 }

@@ -1,0 +1,203 @@
+//! MULTI, EXEC, WATCH and commands that need keys together, on servers of several sizes.
+
+use crate::fixture::{Fixture, FixtureClient};
+
+/// Sends lines in one pipeline and expects these replies.
+fn expect(server: &mut Fixture, client: FixtureClient, steps: &[(&str, &str)]) {
+    for (line, reply) in steps {
+        assert_eq!(server.ask(client, line), *reply, "{line}");
+    }
+}
+
+/// Servers of several sizes, each with a connection at every home.
+fn everywhere(test: impl Fn(&mut Fixture, FixtureClient, FixtureClient)) {
+    for shards in [1, 2, 3, 8] {
+        for home in 0..shards {
+            let mut server = Fixture::new(shards);
+            let (one, other) = (server.connect(home), server.connect(shards - 1 - home));
+            test(&mut server, one, other);
+        }
+    }
+}
+
+#[test]
+fn exec_replies_in_order_wherever_the_keys_live() {
+    everywhere(|server, client, _| {
+        let text = b"MULTI\r\nSET a 1\r\nINCR b\r\nPING\r\nMGET a b c\r\nDEL a b c\r\n\
+                     DBSIZE\r\nSELECT 1\r\nSET a x\r\nGET a\r\nEXEC\r\nGET a\r\n";
+        let queued = "+QUEUED\r\n".repeat(9);
+        let replies = "*9\r\n+OK\r\n:1\r\n+PONG\r\n\
+                       *3\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n:2\r\n:0\r\n\
+                       +OK\r\n+OK\r\n$1\r\nx\r\n";
+        let whole = format!("+OK\r\n{queued}{replies}$1\r\nx\r\n");
+        assert_eq!(server.send(client, text), whole);
+    });
+}
+
+#[test]
+fn what_cannot_be_queued_ends_the_transaction() {
+    everywhere(|server, client, _| {
+        expect(
+            server,
+            client,
+            &[
+                ("EXEC", "-ERR EXEC without MULTI\r\n"),
+                ("DISCARD", "-ERR DISCARD without MULTI\r\n"),
+                ("MULTI", "+OK\r\n"),
+                ("MULTI", "-ERR MULTI calls can not be nested\r\n"),
+                ("WATCH a", "-ERR WATCH inside MULTI is not allowed\r\n"),
+                ("SET a 1", "+QUEUED\r\n"),
+                ("EXEC", "*1\r\n+OK\r\n"),
+                ("MULTI", "+OK\r\n"),
+                ("SET a", "-ERR wrong number of arguments for 'set' command\r\n"),
+                ("SET a 2", "+QUEUED\r\n"),
+                ("EXEC", "-EXECABORT Transaction discarded because of previous errors.\r\n"),
+                ("GET a", "$1\r\n1\r\n"),
+                ("MULTI", "+OK\r\n"),
+                ("SHUTDOWN", "-ERR Command not allowed inside a transaction\r\n"),
+                ("DISCARD", "+OK\r\n"),
+                ("MULTI", "+OK\r\n"),
+                ("EXEC", "*0\r\n"),
+                ("MULTI", "+OK\r\n"),
+                ("INCR a", "+QUEUED\r\n"),
+                ("SET b x", "+QUEUED\r\n"),
+                ("INCR b", "+QUEUED\r\n"),
+                ("INCR a", "+QUEUED\r\n"),
+                (
+                    "EXEC",
+                    "*4\r\n:2\r\n+OK\r\n-ERR value is not an integer or out of range\r\n:3\r\n",
+                ),
+            ],
+        );
+    });
+}
+
+#[test]
+fn a_touched_key_stops_exec_wherever_it_lives() {
+    for touch in ["SET a 2", "DEL a", "RENAME a z", "FLUSHALL", "SWAPDB 0 1", "PEXPIRE a 0"] {
+        everywhere(|server, client, other| {
+            let begin = [
+                ("MSET a 1 b 1 c 1", "+OK\r\n"),
+                ("WATCH a b c d", "+OK\r\n"),
+                ("MULTI", "+OK\r\n"),
+                ("INCR b", "+QUEUED\r\n"),
+                ("INCR c", "+QUEUED\r\n"),
+            ];
+            expect(server, client, &begin);
+            server.ask(other, touch);
+            expect(server, client, &[("EXEC", "*-1\r\n"), ("MSET b 1 c 1", "+OK\r\n")]);
+            let again = [
+                ("MULTI", "+OK\r\n"),
+                ("INCR b", "+QUEUED\r\n"),
+                ("INCR c", "+QUEUED\r\n"),
+                ("EXEC", "*2\r\n:2\r\n:2\r\n"),
+            ];
+            expect(server, client, &again);
+        });
+    }
+}
+
+#[test]
+fn exec_sees_what_the_pipeline_before_it_is_still_changing() {
+    // RENAME holds its keys for two hops: EXEC comes to the watched key before it is changed.
+    for queued in ["SET c 1\r\nCOPY c d", "SET {b}2 1\r\nGET b"] {
+        everywhere(|server, client, _| {
+            let text = format!("SET a 1\r\nWATCH b\r\nRENAME a b\r\nMULTI\r\n{queued}\r\nEXEC\r\n");
+            let replies = "+OK\r\n+OK\r\n+OK\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n*-1\r\n";
+            assert_eq!(server.send(client, text.as_bytes()), replies);
+        });
+    }
+}
+
+#[test]
+fn what_was_not_touched_lets_exec_run() {
+    everywhere(|server, client, other| {
+        expect(server, client, &[("SET a 1", "+OK\r\n"), ("WATCH a b", "+OK\r\n")]);
+        for line in ["GET a", "DEL b", "SET c 1", "SET a 1 NX"] {
+            server.ask(other, line);
+        }
+        let steps = [("MULTI", "+OK\r\n"), ("INCR a", "+QUEUED\r\n"), ("EXEC", "*1\r\n:2\r\n")];
+        expect(server, client, &steps);
+        expect(server, client, &[("WATCH a", "+OK\r\n"), ("UNWATCH", "+OK\r\n")]);
+        server.ask(other, "SET a 7");
+        let steps = [("MULTI", "+OK\r\n"), ("INCR a", "+QUEUED\r\n"), ("EXEC", "*1\r\n:8\r\n")];
+        expect(server, client, &steps);
+    });
+}
+
+#[test]
+fn commands_that_need_keys_together_find_them() {
+    everywhere(|server, client, other| {
+        let steps = [
+            ("SET a one PXAT 9999999999999", "+OK\r\n"),
+            ("RENAME a b", "+OK\r\n"),
+            ("RENAME a b", "-ERR no such key\r\n"),
+            ("GET b", "$3\r\none\r\n"),
+            ("PEXPIRETIME b", ":9999999999999\r\n"),
+            ("EXISTS a b", ":1\r\n"),
+            ("COPY b c", ":1\r\n"),
+            ("COPY b c", ":0\r\n"),
+            ("COPY b d DB 3 REPLACE", ":1\r\n"),
+            ("COPY b d DB 99", "-ERR DB index is out of range\r\n"),
+            ("RENAMENX b c", ":0\r\n"),
+            ("MSETNX x 1 y 2 c 3", ":0\r\n"),
+            ("MSETNX x 1 y 2 z 3", ":1\r\n"),
+            ("MGET x y z", "*3\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n"),
+            ("BITOP OR dest x y z nothing", ":1\r\n"),
+            ("GET dest", "$1\r\n3\r\n"),
+            ("LCS b c", "$3\r\none\r\n"),
+            ("DBSIZE", ":6\r\n"),
+            ("SELECT 3", "+OK\r\n"),
+            ("GET d", "$3\r\none\r\n"),
+            ("DBSIZE", ":1\r\n"),
+        ];
+        expect(server, client, &steps);
+        assert_eq!(server.ask(other, "MGET b c"), "*2\r\n$3\r\none\r\n$3\r\none\r\n");
+    });
+}
+
+#[test]
+fn exec_may_need_keys_together_and_the_whole_keyspace() {
+    everywhere(|server, client, _| {
+        let steps = [
+            ("MSET a 1 b 2", "+OK\r\n"),
+            ("WATCH a b", "+OK\r\n"),
+            ("MULTI", "+OK\r\n"),
+            ("RENAME a c", "+QUEUED\r\n"),
+            ("INCR c", "+QUEUED\r\n"),
+            ("PING", "+QUEUED\r\n"),
+            ("RENAME c d", "+QUEUED\r\n"),
+            ("RENAME d e", "+QUEUED\r\n"),
+            ("RENAME no d", "+QUEUED\r\n"),
+            ("SELECT 2", "+QUEUED\r\n"),
+            ("SET q 7", "+QUEUED\r\n"),
+            ("RENAME q r", "+QUEUED\r\n"),
+            ("SELECT 0", "+QUEUED\r\n"),
+            ("MGET a b c d e", "+QUEUED\r\n"),
+            ("DBSIZE", "+QUEUED\r\n"),
+            (
+                "EXEC",
+                "*12\r\n+OK\r\n:2\r\n+PONG\r\n+OK\r\n+OK\r\n-ERR no such key\r\n\
+                 +OK\r\n+OK\r\n+OK\r\n+OK\r\n\
+                 *5\r\n$-1\r\n$1\r\n2\r\n$-1\r\n$-1\r\n$1\r\n2\r\n:2\r\n",
+            ),
+            ("SELECT 2", "+OK\r\n"),
+            ("GET r", "$1\r\n7\r\n"),
+        ];
+        expect(server, client, &steps);
+    });
+}
+
+#[test]
+fn a_session_that_ends_or_resets_watches_nothing() {
+    everywhere(|server, client, other| {
+        expect(server, client, &[("WATCH a", "+OK\r\n"), ("MULTI", "+OK\r\n")]);
+        assert!(server.ask(client, "CLIENT INFO").starts_with("+QUEUED"));
+        expect(server, client, &[("RESET", "+RESET\r\n"), ("MULTI", "+OK\r\n")]);
+        server.ask(other, "SET a 1");
+        expect(server, client, &[("GET a", "+QUEUED\r\n"), ("EXEC", "*1\r\n$1\r\n1\r\n")]);
+        expect(server, client, &[("WATCH a", "+OK\r\n"), ("QUIT", "+OK\r\n")]);
+        server.settle();
+        assert!(server.cores.iter().all(|core| !core.shard.is_watched()));
+    });
+}
