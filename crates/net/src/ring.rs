@@ -7,9 +7,12 @@
 //! back in the [`Completion`].
 //!
 //! # Set-up flags (measured, DESIGN.md section 5)
-//! `SINGLE_ISSUER | COOP_TASKRUN | TASKRUN_FLAG`: without COOP_TASKRUN the kernel interrupts the
-//! thread for each completion, and a request costs twice the CPU. With it, completions that are
-//! due are announced by a flag in shared memory, and the next `io_uring_enter` posts them.
+//! `SINGLE_ISSUER | DEFER_TASKRUN | TASKRUN_FLAG`: without COOP_TASKRUN or DEFER_TASKRUN the kernel
+//! interrupts the thread for each completion, and a request costs twice the CPU. With them,
+//! completions that are due are announced by a flag in shared memory, and the next
+//! `io_uring_enter` posts them. The two cost the same; but only with DEFER_TASKRUN does a thread
+//! that waits for several completions ([`Ring::wait`]) sleep until there are so many. With
+//! COOP_TASKRUN it is woken for each, and goes back to sleep in the kernel.
 //!
 //! # Who owns what
 //! - A received buffer belongs to the caller from its completion until [`Ring::release`]; while all
@@ -70,7 +73,7 @@ impl Ring {
     pub fn new(options: RingOptions) -> Result<Self, RingError> {
         let ring = IoUring::builder()
             .setup_single_issuer()
-            .setup_coop_taskrun()
+            .setup_defer_taskrun()
             .setup_taskrun_flag()
             .setup_submit_all()
             .setup_clamp()
@@ -171,15 +174,16 @@ impl Ring {
         tolerate(self.ring.submit())
     }
 
-    /// Submits what is queued and waits until there is a completion or `timeout` has passed.
+    /// Submits what is queued and waits until there are `count` completions, or `timeout` has
+    /// passed.
     ///
     /// # Errors
     /// What `io_uring_enter` answered, timed out, busy and interrupted excepted.
-    pub fn wait(&mut self, timeout: Duration) -> io::Result<()> {
+    pub fn wait(&mut self, count: usize, timeout: Duration) -> io::Result<()> {
         self.flush_waiting();
         let time = types::Timespec::from(timeout);
         let arguments = types::SubmitArgs::new().timespec(&time);
-        tolerate(self.ring.submitter().submit_with_args(1, &arguments))
+        tolerate(self.ring.submitter().submit_with_args(count, &arguments))
     }
 
     /// Takes every completion that has been posted into `into`.
@@ -207,9 +211,9 @@ impl Ring {
         }
     }
 
-    /// Whether completions are waiting to be reaped.
+    /// Whether completions are waiting to be reaped, perhaps after a [`Ring::submit`].
     pub fn has_completions(&mut self) -> bool {
-        !self.ring.completion().is_empty()
+        !self.ring.completion().is_empty() || self.ring.submission().taskrun()
     }
 
     /// The bytes of a received buffer.

@@ -12,11 +12,12 @@ use keyspace::Keyspace;
 use net::{Batch, Clock, Envelope, Inbox, Inboxes, Peer, Stream};
 
 use crate::background::Background;
+use crate::bundle::Bundles;
 #[cfg(any(test, feature = "simulation"))]
 use crate::canary::{self, Canary};
 use crate::connection::{Connection, Held};
 use crate::connections::{ConnectionKey, Connections};
-use crate::dispatch::OpenRun;
+use crate::crowd::Crowd;
 use crate::ending::Ending;
 use crate::gathering::Gatherings;
 use crate::heap::Heap;
@@ -40,6 +41,8 @@ pub(crate) struct Core {
     pub(crate) shard: Shard,
     /// The connections whose home this is.
     pub(crate) connections: Connections,
+    /// How many connections are busy.
+    pub(crate) crowd: Crowd,
     /// Inbox, other inboxes, boxes.
     pub(crate) mail: Mail,
     /// Every command by name.
@@ -62,10 +65,12 @@ pub(crate) struct Core {
     pub(crate) guests: Guests,
     /// Scratch for the commands of one piece of input.
     pub(crate) parsed: Parsed,
+    /// Pieces of input so far, of all connections.
+    pub(crate) inputs: u64,
     /// What is to be done for connections in this tick.
     pub(crate) agenda: Agenda,
-    /// The message that collects consecutive commands of the connection that is being served.
-    pub(crate) open_run: Option<OpenRun>,
+    /// The messages that collect this tick's commands for shards.
+    pub(crate) bundles: Bundles,
     /// Scratch for one reply.
     pub(crate) reply: Vec<u8>,
     /// CLIENT PAUSE.
@@ -123,6 +128,8 @@ impl Core {
         Self {
             shard: Shard::new(keyspace, place, settings.commands),
             connections: Connections::default(),
+            crowd: Crowd::default(),
+            bundles: Bundles::new(inboxes.len()),
             mail: Mail::new(shard, inbox, inboxes),
             registry,
             settings,
@@ -134,8 +141,8 @@ impl Core {
             held: HeldTransactions::default(),
             guests: Guests::default(),
             parsed: Parsed::default(),
+            inputs: 0,
             agenda: Agenda::default(),
-            open_run: None,
             reply: Vec::new(),
             pause: Pause::default(),
             background: Background::default(),
@@ -164,7 +171,10 @@ impl Core {
         if modes.close_now || modes.close_after_reply || self.ending != Ending::No {
             return;
         }
-        connection.session.activity.last_ms = now_ms;
+        if connection.session.activity.last_ms != now_ms {
+            connection.session.activity.last_ms = now_ms;
+            self.crowd.add(now_ms);
+        }
         connection.session.activity.bytes_in += bytes.len() as u64;
         self.statistics.counters.traffic.input_bytes += bytes.len() as u64;
         self.statistics.counters.traffic.reads += 1;
@@ -237,6 +247,8 @@ impl Core {
 
     /// The peer closed, or the connection failed.
     pub(crate) fn handle_ended(&mut self, token: u32) -> Option<Box<Connection>> {
+        // Once it is gone nothing of it takes effect any more.
+        self.send_bundles();
         if let Some(connection) = self.connections.at(token)
             && connection.session.multi.executing
         {
@@ -278,7 +290,9 @@ impl Core {
     fn prefetch_batch(&mut self, batch: &Batch<Message>) {
         self.shard.prefetch_begin();
         let runs = batch.iter().filter(|message| matches!(message.purpose, Purpose::Run));
-        for work in runs.map(|message| &message.work).take(PREFETCH_MESSAGES_MAX) {
+        // A bundle is brought near when it is its turn.
+        let single = runs.map(|message| &message.work).filter(|work| work.runs.is_empty());
+        for work in single.take(PREFETCH_MESSAGES_MAX) {
             for queued in &work.commands {
                 let arguments = work.arguments(queued);
                 if let Some(key) = arguments.get(1)
@@ -293,6 +307,7 @@ impl Core {
 
     pub(crate) fn handle_message(&mut self, mut envelope: Envelope<Message>) {
         match std::mem::take(&mut envelope.purpose) {
+            Purpose::Run if !envelope.work.runs.is_empty() => self.run_bundle(envelope),
             Purpose::Run => self.run_work(envelope),
             Purpose::Replies => self.handle_replies(envelope),
             Purpose::Adopt(adopted) => {
@@ -312,6 +327,9 @@ impl Core {
 
     /// The replies of a message of ours came back.
     pub(crate) fn handle_replies(&mut self, envelope: Envelope<Message>) {
+        if !envelope.work.runs.is_empty() {
+            return self.handle_bundle_replies(envelope);
+        }
         self.mail.under_way -= 1;
         if let Some(id) = envelope.work.stage.as_ref().map(|stage| stage.id) {
             return self.handle_stage(id, envelope);

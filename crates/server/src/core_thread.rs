@@ -8,6 +8,7 @@ use crate::connections::ConnectionKey;
 use crate::core::Core;
 use crate::ending::Ending;
 use crate::message::{Adopted, Purpose};
+use crate::outgoing::Postponed;
 use crate::rest::Patience;
 
 /// One core thread. Lives on the thread that made it.
@@ -27,6 +28,8 @@ pub(crate) struct CoreThread {
     /// When it may be tried again after it failed (no descriptor is left): unix milliseconds. Tried
     /// at once, it would fail at once, and keep the thread busy.
     accept_after_ms: i64,
+    /// Outputs that wait for more.
+    pub(crate) postponed: Postponed,
     /// How looking for replies under way has ended lately.
     pub(crate) patience: Patience,
 }
@@ -54,6 +57,7 @@ impl CoreThread {
             rearm: Vec::new(),
             rearm_accept,
             accept_after_ms: 0,
+            postponed: Postponed::default(),
             patience: Patience::default(),
         }
     }
@@ -103,6 +107,7 @@ impl CoreThread {
         }
         self.received = received;
         self.core.resume_held();
+        self.core.end_input_of_tick();
         if self.core.ending != Ending::No && !self.listeners.is_empty() {
             self.stop_listening();
         }

@@ -1,8 +1,8 @@
 //! Where a command runs: the way of a request from admission to a shard.
 //!
 //! - One shard, and it is this one: a function call.
-//! - One shard, another one: the command joins the *open run*, the message that collects
-//!   consecutive commands of this connection for that shard. The run is sent before anything else
+//! - One shard, another one: the command joins the *bundle* for that shard (`bundle.rs`). So do the
+//!   next ones of this connection for any shard, until the bundles are sent: before anything else
 //!   of this connection happens, so the order of effects is the order of the commands.
 //! - Several shards: a transaction (`transaction/`).
 //! - The keys are held by a transaction: the command waits as a message does (`holds.rs`).
@@ -23,9 +23,6 @@ use crate::notable::Ran;
 use crate::registry::{Action, Entry};
 use crate::shard::ShardRequest;
 
-/// Most commands that travel as one message.
-const RUN_COMMANDS_MAX: usize = 64;
-
 /// A shard command on its way.
 #[derive(Clone, Copy)]
 pub(crate) struct Request<'a> {
@@ -36,13 +33,6 @@ pub(crate) struct Request<'a> {
     pub(crate) client: Client,
     /// Whether the reply is not sent (CLIENT REPLY).
     pub(crate) silent: bool,
-}
-
-/// The message that collects consecutive commands for one shard.
-pub(crate) struct OpenRun {
-    pub(crate) shard: usize,
-    pub(crate) silent: bool,
-    pub(crate) envelope: Envelope<Message>,
 }
 
 /// Where the keys of a command live.
@@ -71,7 +61,7 @@ impl Core {
                     }
                 }
                 Action::Session(command) => {
-                    self.send_open_run();
+                    self.send_bundles();
                     if self.queue_in_multi(key, entry, arguments) {
                         return true;
                     }
@@ -80,7 +70,7 @@ impl Core {
                 Action::Container => {}
             },
             Err(crate::admission::Refusal::Error(error)) => {
-                self.send_open_run();
+                self.send_bundles();
                 let error = self.refuse_in_multi(key, entry, error);
                 self.reply_error(key, entry.map(|entry| entry.number), &error);
             }
@@ -103,7 +93,7 @@ impl Core {
     ) -> bool {
         let Some(connection) = self.connections.find(key) else { return false };
         if connection.session.multi.queued().is_some() {
-            self.send_open_run();
+            self.send_bundles();
             return !self.queue_in_multi(key, entry, arguments);
         }
         let session = &mut connection.session;
@@ -114,13 +104,15 @@ impl Core {
             session.replies = session.replies.after_command();
         }
         let client = session.client;
+        let bundled = self.bundles.hold_commands_of(&connection.pipeline)
+            && !canary::is_out(Canary::LocalOvertakesRun);
         let number = entry.number;
         let request = Request { key, command, number, arguments, client, silent };
         match self.place(command, arguments) {
-            Place::One(shard) if shard == self.mail.shard => self.run_local(&request),
-            Place::One(shard) => self.run_remote(shard, &request),
+            Place::One(shard) if shard == self.mail.shard && !bundled => self.run_local(&request),
+            Place::One(shard) => self.run_bundled(shard, &request),
             Place::Several => {
-                self.send_open_run();
+                self.send_bundles();
                 self.begin_transaction(&request);
             }
         }
@@ -174,9 +166,6 @@ impl Core {
     }
 
     fn run_local(&mut self, request: &Request<'_>) {
-        if !canary::is_out(Canary::LocalOvertakesRun) {
-            self.send_open_run();
-        }
         if !self.mail.inbox.is_empty() && !canary::is_out(Canary::LocalOvertakesInbox) {
             self.drain_inbox();
         }
@@ -222,7 +211,7 @@ impl Core {
         true
     }
 
-    /// A message with a first command, and a place for its replies.
+    /// A message with one command, and a place for its replies.
     fn message_for(&mut self, request: &Request<'_>) -> Envelope<Message> {
         let mut envelope = self.mail.envelope();
         let place = match self.connections.find(request.key) {
@@ -236,33 +225,6 @@ impl Core {
         envelope.work.silent = request.silent;
         envelope.work.add(request.command, request.number, request.arguments);
         envelope
-    }
-
-    fn run_remote(&mut self, shard: usize, request: &Request<'_>) {
-        if let Some(open) = &mut self.open_run
-            && open.shard == shard
-            && open.silent == request.silent
-            && open.envelope.work.commands.len() < RUN_COMMANDS_MAX
-        {
-            open.envelope.work.add(request.command, request.number, request.arguments);
-            return;
-        }
-        self.send_open_run();
-        let envelope = self.message_for(request);
-        self.open_run = Some(OpenRun { shard, silent: request.silent, envelope });
-    }
-
-    /// Sends the open run, if there is one: from now on it has taken effect.
-    #[inline]
-    pub(crate) fn send_open_run(&mut self) {
-        if let Some(open) = self.open_run.take() {
-            let work = &open.envelope.work;
-            if let Some(connection) = self.connections.find(work.origin.connection) {
-                connection.pipeline.send_last(work.commands.len());
-            }
-            self.mail.under_way += 1;
-            self.mail.push(open.shard, open.envelope);
-        }
     }
 
     /// Answers a shard command that was on its way with an error.

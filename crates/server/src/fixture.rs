@@ -148,8 +148,10 @@ impl Fixture {
         let core = &mut self.cores[home];
         core.begin_tick();
         let mut moved = !core.mail.inbox.is_empty() || !core.agenda.resume.is_empty();
+        moved |= core.bundles.are_open();
         core.drain_inbox();
         core.resume_held();
+        core.end_input_of_tick();
         core.agenda.arm.clear();
         moved |= core.release.holds_messages();
         if let Some(due) = core.write_log() {

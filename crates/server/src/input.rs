@@ -6,6 +6,7 @@
 //! simplicity) ends the round.
 
 use resp::{Arguments, CommandError, ProtocolError, Writer};
+use spec::{shard_of_slot, slot_of};
 
 use crate::connection::Held;
 use crate::connections::ConnectionKey;
@@ -29,6 +30,10 @@ impl Core {
     pub(crate) fn consume(&mut self, key: ConnectionKey, bytes: &[u8]) -> usize {
         let mut parsed = std::mem::take(&mut self.parsed);
         let mut consumed = 0;
+        self.inputs += 1;
+        if let Some(connection) = self.connections.find(key) {
+            connection.pipeline.begin_input(self.inputs);
+        }
         loop {
             parsed.clear();
             let rest = &bytes[consumed..];
@@ -52,7 +57,6 @@ impl Core {
                 }
             }
         }
-        self.send_open_run();
         self.list_for_flush(key);
         self.parsed = parsed;
         consumed
@@ -97,11 +101,16 @@ impl Core {
     }
 
     /// Brings the local keys of a round near the processor: first all buckets, then all records.
+    /// If there are others, what is for other shards should leave before this one begins with its
+    /// own part, and so that joins the bundles as well.
     fn prefetch(&mut self, key: ConnectionKey, parsed: &Parsed, bytes: &[u8]) {
         if parsed.commands.len() < 2 {
             return;
         }
-        let Some(db) = self.connections.find(key).map(|it| it.session.client.db) else { return };
+        let Some(connection) = self.connections.find(key) else { return };
+        let db = connection.session.client.db;
+        let (home, shards) = (self.mail.shard, self.mail.shards());
+        let mut all_here = true;
         self.shard.prefetch_begin();
         for command in &parsed.commands {
             let Some(Action::Shard(shard_command)) = command.entry.map(|entry| entry.action) else {
@@ -109,8 +118,15 @@ impl Core {
             };
             let arguments = parsed.arguments(command, bytes);
             if let Some(name) = arguments.get(1).filter(|_| !shard_command.spec.keys.is_empty()) {
-                self.shard.prefetch_bucket(db, name);
+                if shards == 1 || shard_of_slot(slot_of(name), shards) == home {
+                    self.shard.prefetch_bucket(db, name);
+                } else {
+                    all_here = false;
+                }
             }
+        }
+        if !all_here {
+            self.bundles.hold_further_commands_of(&mut connection.pipeline);
         }
         self.shard.prefetch_records();
     }
@@ -150,7 +166,7 @@ impl Core {
 
     /// The peer broke the protocol: say so, and close.
     fn refuse_protocol(&mut self, key: ConnectionKey, error: ProtocolError) {
-        self.send_open_run();
+        self.send_bundles();
         let Some(connection) = self.connections.find(key) else { return };
         let protocol = connection.session.client.protocol;
         Writer::new(connection.reply_buffer(), protocol).error(&CommandError::from(error));

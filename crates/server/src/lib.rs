@@ -5,9 +5,9 @@
 //!
 //! - input and commands: `input`, `parsed`, `admission`, `dispatch`, `registry`, `commands/`
 //! - shard and log: `shard`, `log`, `log_switch`, `recovery`
-//! - other core threads: `mail`, `message`, `work`, `transaction/`, `multi`, `gathering`
+//! - other core threads: `mail`, `message`, `bundle`, `work`, `transaction/`, `multi`, `gathering`
 //! - output: `pipeline`, `release`, `outgoing`
-//! - life: `boot`, `core_thread`, `rest`, `background`, `ending`
+//! - life: `boot`, `core_thread`, `rest`, `crowd`, `background`, `ending`
 //! - judged by: `simulation` (feature `simulation`), `canary`
 #![forbid(unsafe_code)]
 
@@ -15,6 +15,7 @@ mod acts;
 mod admission;
 mod background;
 mod boot;
+mod bundle;
 mod canary;
 mod commands;
 mod connection;
@@ -22,6 +23,7 @@ mod connections;
 mod core;
 mod core_thread;
 mod cpus;
+mod crowd;
 mod describe;
 mod dispatch;
 mod ending;

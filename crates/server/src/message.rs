@@ -1,8 +1,8 @@
 //! What travels through inboxes.
 //!
 //! A message is a box that goes from a connection's home to a shard and comes back as the reply:
-//! the same allocation, with the same buffers, recycled by its home. It carries a *run* of
-//! consecutive commands of one connection for one shard, so their replies are consecutive too.
+//! the same allocation, with the same buffers, recycled by its home. It carries the part of a
+//! transaction, or a *bundle*: runs of consecutive commands of one connection each (`bundle.rs`).
 
 use std::ops::Range;
 
@@ -10,6 +10,7 @@ use commands::ShardCommand;
 use resp::{Arguments, Protocol, Span};
 use spec::Flags;
 
+use crate::bundle::Run;
 use crate::connections::ConnectionKey;
 use crate::core::Core;
 use crate::transaction::{Part, Stage};
@@ -47,7 +48,7 @@ pub(crate) struct Adopted {
     pub(crate) unix: bool,
 }
 
-/// A run of commands for one shard.
+/// Commands for one shard.
 #[derive(Default)]
 pub(crate) struct Work {
     /// Where the replies go.
@@ -56,10 +57,10 @@ pub(crate) struct Work {
     pub(crate) client: Client,
     /// The commands, in order.
     pub(crate) commands: Vec<Queued>,
-    /// The commands' canonical bytes, one after another.
-    pub(crate) bytes: Vec<u8>,
-    /// The commands' arguments, relative to each command's first byte.
-    pub(crate) spans: Vec<Span>,
+    /// Whose commands they are, in a bundle. Otherwise all of them are those of `origin`.
+    pub(crate) runs: Vec<Run>,
+    /// The commands' arguments.
+    pub(crate) text: Text,
     /// The replies, one after another.
     pub(crate) reply: Vec<u8>,
     /// Set when this is one part of a transaction.
@@ -75,6 +76,15 @@ pub(crate) struct Work {
     /// The replies exceed what the client may leave unread: the commands after that were not run,
     /// and the connection is to be closed.
     pub(crate) overflown: bool,
+}
+
+/// The arguments of a message's commands.
+#[derive(Default)]
+pub(crate) struct Text {
+    /// The commands' canonical bytes, one after another.
+    pub(crate) bytes: Vec<u8>,
+    /// The arguments, relative to each command's first byte.
+    spans: Vec<Span>,
 }
 
 /// The place in a connection's pipeline that waits for a message.
@@ -105,7 +115,7 @@ impl Default for Client {
     }
 }
 
-/// One command of a run.
+/// One command of a message.
 #[derive(Clone)]
 pub(crate) struct Queued {
     pub(crate) command: &'static ShardCommand,
@@ -115,10 +125,10 @@ pub(crate) struct Queued {
     pub(crate) db: u32,
     /// Whether it counts as a call: of a command that several shards run, one part does.
     pub(crate) counted: bool,
-    /// Its bytes in [`Work::bytes`].
-    pub(crate) bytes: Range<usize>,
-    /// Its arguments in [`Work::spans`].
-    pub(crate) spans: Range<usize>,
+    /// Its bytes in [`Text::bytes`].
+    bytes: Range<usize>,
+    /// Its arguments in [`Text::spans`].
+    spans: Range<usize>,
 }
 
 impl Queued {
@@ -143,10 +153,11 @@ impl Work {
         number: u16,
         of: Arguments<'_>,
     ) {
-        let (bytes, spans) = (self.bytes.len(), self.spans.len());
-        self.bytes.extend_from_slice(of.bytes());
-        self.spans.extend_from_slice(of.spans());
-        let (bytes, spans) = (bytes..self.bytes.len(), spans..self.spans.len());
+        let text = &mut self.text;
+        let (bytes, spans) = (text.bytes.len(), text.spans.len());
+        text.bytes.extend_from_slice(of.bytes());
+        text.spans.extend_from_slice(of.spans());
+        let (bytes, spans) = (bytes..text.bytes.len(), spans..text.spans.len());
         self.commands.push(Queued { command, number, db, counted: true, bytes, spans });
     }
 
@@ -157,20 +168,22 @@ impl Work {
 
     /// The arguments of a queued command.
     pub(crate) fn arguments(&self, queued: &Queued) -> Arguments<'_> {
-        Arguments::new(&self.bytes[queued.bytes.clone()], &self.spans[queued.spans.clone()])
+        let Text { bytes, spans } = &self.text;
+        Arguments::new(&bytes[queued.bytes.clone()], &spans[queued.spans.clone()])
     }
 
     /// Empties it for the next use. Buffers that grew beyond [`KEPT_BYTES_MAX`] are given back.
     pub(crate) fn clear(&mut self) {
         self.commands.clear();
-        self.spans.clear();
+        self.runs.clear();
+        self.text.spans.clear();
         self.part = None;
         self.stage = None;
         self.watcher = None;
         self.dirty = false;
         self.silent = false;
         self.overflown = false;
-        for buffer in [&mut self.bytes, &mut self.reply] {
+        for buffer in [&mut self.text.bytes, &mut self.reply] {
             buffer.clear();
             if buffer.capacity() > KEPT_BYTES_MAX {
                 *buffer = Vec::new();

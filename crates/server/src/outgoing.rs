@@ -5,6 +5,7 @@
 //! way, so bytes stay in order. What a client does not take piles up here, and is bounded by
 //! `client-output-buffer-limit`.
 
+use std::collections::VecDeque;
 use std::io::ErrorKind;
 
 use crate::connection::{Connection, Sending};
@@ -15,6 +16,55 @@ use crate::settings::OutputLimit;
 
 /// Capacity that an output buffer keeps when everything was sent.
 const OUTPUT_KEPT_BYTES_MAX: usize = 16 * 1024;
+
+/// For how long outputs may be kept back: what one command at a time may take of a core thread.
+const POSTPONED_US_MAX: u64 = 1000;
+
+/// Outputs that are kept back: further replies of the same input are under way from other shards,
+/// and one `send` for all of them costs little more than one for a part. They are sent when these
+/// replies come, or after [`POSTPONED_US_MAX`].
+#[derive(Default)]
+pub(crate) struct Postponed(VecDeque<Late>);
+
+/// One of them. It may have been sent meanwhile.
+struct Late {
+    key: ConnectionKey,
+    /// The end of what was kept back, in the stream of all replies.
+    end: u64,
+    /// When it is to be sent all the same: unix microseconds.
+    due_us: u64,
+}
+
+impl Postponed {
+    fn add(&mut self, key: ConnectionKey, end: u64, now_us: u64) {
+        self.0.push_back(Late { key, end, due_us: now_us + POSTPONED_US_MAX });
+    }
+
+    /// One that was kept back for long enough: its key, and the end of what it is about.
+    fn take_due(&mut self, now_us: u64) -> Option<(ConnectionKey, u64)> {
+        let late = self.0.pop_front_if(|late| wait_us(late.due_us, now_us) == 0)?;
+        Some((late.key, late.end))
+    }
+
+    /// In how many microseconds the next one is due.
+    pub(crate) fn due_us(&self, now_us: u64) -> Option<u64> {
+        self.0.front().map(|late| wait_us(late.due_us, now_us))
+    }
+}
+
+/// How long it is until then: 0 as well where the clock was set back so far that it would be longer
+/// than anything waits.
+fn wait_us(due_us: u64, now_us: u64) -> u64 {
+    let wait_us = due_us.saturating_sub(now_us);
+    if wait_us > POSTPONED_US_MAX { 0 } else { wait_us }
+}
+
+/// Whether an output is to be kept back for replies that are due soon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    Some,
+    None,
+}
 
 /// How a flush ended.
 enum Flushed {
@@ -31,12 +81,19 @@ impl CoreThread {
     pub(crate) fn flush_outputs(&mut self) {
         let mut listed = std::mem::take(&mut self.core.agenda.flush);
         for key in listed.drain(..) {
-            self.flush(key);
+            self.flush(key, Patience::Some);
         }
         self.core.agenda.flush = listed;
+        let now_us = self.core.time.unix_us();
+        while let Some((key, end)) = self.postponed.take_due(now_us) {
+            let unsent = |it: &mut Connection| it.output.base < end;
+            if self.core.connections.find(key).is_some_and(unsent) {
+                self.flush(key, Patience::None);
+            }
+        }
     }
 
-    fn flush(&mut self, key: ConnectionKey) {
+    fn flush(&mut self, key: ConnectionKey, patience: Patience) {
         let now_ms = self.core.time.unix_ms();
         let limit = self.core.settings.limits.output_normal;
         let Some(connection) = self.core.connections.find(key) else { return };
@@ -54,6 +111,10 @@ impl CoreThread {
             }
             return;
         }
+        if patience == Patience::Some && connection.pipeline.owes() {
+            let end = connection.output.end();
+            return self.postponed.add(key, end, self.core.time.unix_us());
+        }
         let before = connection.output.bytes.len();
         let flushed = try_send(&mut self.ring, key.token, connection);
         let sent = before - connection.output.bytes.len();
@@ -63,7 +124,7 @@ impl CoreThread {
             && connection.output.pending_bytes() == 0
             && connection.pipeline.is_empty();
         self.core.statistics.counters.traffic.output_bytes += sent as u64;
-        self.core.statistics.counters.traffic.writes += 1;
+        self.core.statistics.counters.traffic.writes += u64::from(sent > 0);
         if over {
             self.core.disconnect_slow(key);
         } else if finished || matches!(flushed, Flushed::Failed) {

@@ -116,12 +116,26 @@ impl Core {
         if self.release.messages.iter_mut().any(&is_own) {
             let own: Vec<_> = self.release.messages.extract_if(.., is_own).collect();
             for envelope in own {
-                if may_be_logged(&envelope)
-                    && let Some(connection) = self.connections.find(envelope.work.origin.connection)
-                {
-                    connection.output.wrote = true;
-                }
+                self.note_own_writes(&envelope);
                 self.handle_replies(envelope);
+            }
+        }
+    }
+
+    /// Remembers whose outputs may have replies of writes on this shard.
+    fn note_own_writes(&mut self, envelope: &Envelope<Message>) {
+        let work = &envelope.work;
+        if work.runs.is_empty()
+            && may_be_logged(envelope)
+            && let Some(connection) = self.connections.find(work.origin.connection)
+        {
+            connection.output.wrote = true;
+        }
+        for (run, commands) in work.each_run() {
+            if commands.iter().any(Queued::writes)
+                && let Some(connection) = self.connections.find(run.connection)
+            {
+                connection.output.wrote = true;
             }
         }
     }
@@ -175,6 +189,7 @@ impl Core {
     /// Of a batch, keeps what depends on a write, and lets the rest go.
     fn keep_writes(&mut self, batch: Batch) {
         let Batch { position, wrote, messages, outputs } = batch;
+        let messages = self.split_bundles(messages);
         let depends = |envelope: &Envelope<Message>| wrote && may_be_logged(envelope);
         let (messages, free) = messages.into_iter().partition(depends);
         let (outputs, passing): (Vec<_>, _) = outputs

@@ -68,7 +68,8 @@ impl Core {
         work.reply = reply;
     }
 
-    fn run_queued(
+    /// Runs one command of a message.
+    pub(crate) fn run_queued(
         &mut self,
         work: &Work,
         queued: &Queued,

@@ -1,8 +1,9 @@
-//! How much of what a connection asked for is under way, and what becomes of it.
+//! How much of what a connection asked for is under way, what becomes of it, and in which order.
 
 use config::Config;
 use spec::{shard_of_slot, slot_of};
 
+use super::{KEPT_BYTES_MAX, Pipeline};
 use crate::fixture::{Fixture, FixtureClient};
 
 const SHARDS: usize = 3;
@@ -93,4 +94,72 @@ fn silent_replies_count_for_nothing() {
         assert_eq!(server.send(client, lines.as_bytes()), "+OK\r\n+PONG\r\n");
         assert!(server.is_open(client));
     }
+}
+
+/// Settles a place; what then moved to the output.
+fn settle(pipeline: &mut Pipeline, place: u64, reply: &[u8]) -> String {
+    let mut output = Vec::new();
+    pipeline.settle_run(place, reply, &mut output, &mut |_| {});
+    String::from_utf8(output).expect("the tests speak UTF-8")
+}
+
+/// Replies locally.
+fn reply(pipeline: &mut Pipeline, bytes: &[u8]) {
+    let mut output = Vec::new();
+    pipeline.tail(&mut output).extend_from_slice(bytes);
+    assert!(output.is_empty(), "something is under way");
+}
+
+#[test]
+fn replies_leave_in_the_order_of_the_commands() {
+    let mut pipeline = Pipeline::default();
+    let first = pipeline.open(false);
+    reply(&mut pipeline, b"1a ");
+    reply(&mut pipeline, b"1b ");
+    let second = pipeline.open(false);
+    let third = pipeline.open(true);
+    reply(&mut pipeline, b"3a ");
+    let fourth = pipeline.open(false);
+    assert_eq!(settle(&mut pipeline, fourth, b"4 "), "");
+    assert_eq!(settle(&mut pipeline, second, b"2 "), "");
+    assert_eq!(settle(&mut pipeline, first, b"1 "), "1 1a 1b 2 ");
+    reply(&mut pipeline, b"4a ");
+    assert_eq!(settle(&mut pipeline, third, b"silent"), "3a 4 4a ");
+    assert!(pipeline.is_empty());
+    let fifth = pipeline.open(false);
+    assert_eq!(settle(&mut pipeline, fifth, b"5"), "5");
+}
+
+#[test]
+fn a_place_is_shared_until_something_stands_behind_it() {
+    let mut pipeline = Pipeline::default();
+    let first = pipeline.open(false);
+    assert!(pipeline.join(first, false));
+    assert!(!pipeline.join(first, true));
+    reply(&mut pipeline, b"local");
+    assert!(!pipeline.join(first, false));
+    let second = pipeline.open(false);
+    assert!(pipeline.join(second, false));
+    assert!(!pipeline.join(first, false));
+    assert_eq!(settle(&mut pipeline, first, b""), "local");
+    assert!(pipeline.join(second, false));
+}
+
+#[test]
+fn a_pipeline_that_is_never_empty_keeps_no_more_than_is_under_way() {
+    let mut pipeline = Pipeline::default();
+    let long = [b'x'; 1000];
+    let mut waiting = pipeline.open(false);
+    for _ in 0..1000 {
+        reply(&mut pipeline, &long);
+        let next = pipeline.open(false);
+        let further = pipeline.open(false);
+        assert_eq!(settle(&mut pipeline, further, &long), "");
+        assert_eq!(settle(&mut pipeline, waiting, b"").len(), 1000);
+        assert_eq!(settle(&mut pipeline, next, b"").len(), 1000);
+        waiting = pipeline.open(false);
+        assert_eq!(pipeline.places.len(), 1);
+    }
+    assert!(pipeline.after.capacity() <= 4 * KEPT_BYTES_MAX);
+    assert!(pipeline.early.capacity() <= 4 * KEPT_BYTES_MAX);
 }

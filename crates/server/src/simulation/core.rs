@@ -83,6 +83,7 @@ impl SimulatedCore {
             Step::Input => self.run_piece(),
             Step::Run => {
                 self.core.resume_held();
+                self.core.end_input_of_tick();
                 self.core.run_background();
                 self.core.agenda.arm.clear();
             }
