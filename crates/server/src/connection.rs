@@ -46,6 +46,8 @@ pub(crate) enum Held {
     Barrier,
     /// CLIENT PAUSE.
     Paused,
+    /// They may run again, and will in this tick or the next.
+    Due,
 }
 
 /// What is to be sent.

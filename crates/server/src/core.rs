@@ -367,10 +367,10 @@ impl Core {
         let resumes = match connection.input.held {
             Held::PipelineFull => connection.pipeline.has_room(),
             Held::Barrier => connection.pipeline.is_empty(),
-            Held::No | Held::Paused => false,
+            Held::No | Held::Paused | Held::Due => false,
         };
         if resumes {
-            connection.input.held = Held::No;
+            connection.input.held = Held::Due;
             self.agenda.resume.push(key);
         }
         self.list_for_flush(key);
@@ -399,6 +399,11 @@ impl Core {
     /// Runs commands of connections that were held back.
     pub(crate) fn resume_held(&mut self) {
         while let Some(key) = self.agenda.resume.pop() {
+            if let Some(connection) = self.connections.find(key)
+                && connection.input.held == Held::Due
+            {
+                connection.input.held = Held::No;
+            }
             if self.ending == Ending::No {
                 self.consume_pending(key);
                 let ended = |connection: &mut Connection| connection.output.receive_ended;

@@ -57,7 +57,7 @@ impl Core {
             if let Some(connection) = self.connections.find(key)
                 && connection.input.held == Held::Paused
             {
-                connection.input.held = Held::No;
+                connection.input.held = Held::Due;
                 self.agenda.resume.push(key);
             }
         }

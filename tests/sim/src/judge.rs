@@ -19,7 +19,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
 use crate::history::{Event, Moment, NEVER};
-use crate::model::{SESSIONS_MAX, State, Texts, apply};
+use crate::model::{SESSIONS_MAX, State, Texts, apply, pass_over};
 
 /// How many operations that need not have taken effect an order may have, one try after the other.
 const OPTIONAL_MAX: &[usize] = &[0, 1, 2, 3, 4, 6, usize::MAX];
@@ -131,34 +131,61 @@ impl Search<'_> {
         }
         let mut unfit = Vec::new();
         for (session, index) in candidates {
-            let event = &self.history[index];
-            let mut next = *place;
-            let reply = event.telling_reply();
-            if !apply(&mut self.texts, &mut next.state, session, &event.operation, reply) {
-                unfit.push(index);
-                continue;
+            for state in self.passed_over(place, session, index) {
+                if self.take(&Place { state, ..*place }, session, index, &mut unfit)? {
+                    return Some(true);
+                }
             }
-            let at = self.sessions[session].iter().position(|it| *it == index).unwrap_or_default();
-            next.taken[session] = at as u8 + 1;
-            next.latest_invoked = place.latest_invoked.max(event.invoked);
-            next.optional_left -= usize::from(event.is_optional());
-            if !self.seen.insert(self.hasher.hash_one(next)) {
-                continue;
-            }
-            if self.seen.len() > self.places_max {
-                return None;
-            }
-            self.order.push(index);
-            if self.explore(&next)? {
-                return Some(true);
-            }
-            self.order.pop();
         }
         if self.order.len() >= self.deepest.len() {
             self.deepest.clone_from(&self.order);
             self.unfit = unfit;
         }
         Some(false)
+    }
+
+    /// Takes an operation, and goes on from there.
+    fn take(
+        &mut self,
+        place: &Place,
+        session: usize,
+        index: usize,
+        unfit: &mut Vec<usize>,
+    ) -> Option<bool> {
+        let event = &self.history[index];
+        let mut next = *place;
+        let reply = event.telling_reply();
+        if !apply(&mut self.texts, &mut next.state, session, &event.operation, reply) {
+            unfit.push(index);
+            return Some(false);
+        }
+        let at = self.sessions[session].iter().position(|it| *it == index).unwrap_or_default();
+        next.taken[session] = at as u8 + 1;
+        next.latest_invoked = place.latest_invoked.max(event.invoked);
+        next.optional_left -= usize::from(event.is_optional());
+        if !self.seen.insert(self.hasher.hash_one(next)) {
+            return Some(false);
+        }
+        if self.seen.len() > self.places_max {
+            return None;
+        }
+        self.order.push(index);
+        let found = self.explore(&next)?;
+        if !found {
+            self.order.pop();
+        }
+        Some(found)
+    }
+
+    /// The states from which an operation may be taken, given that those of its connection before
+    /// it changed no key, or lost what they changed: their session may have changed all the same.
+    fn passed_over(&self, place: &Place, session: usize, index: usize) -> Vec<State> {
+        let mut states = vec![place.state];
+        let events = self.sessions[session].iter().skip(usize::from(place.taken[session]));
+        for passed in events.take_while(|it| **it != index) {
+            pass_over(&mut states, session, &self.history[*passed].operation);
+        }
+        states
     }
 
     /// The operations that may be next, those that were answered first in front; and whether only

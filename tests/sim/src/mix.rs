@@ -11,11 +11,14 @@ pub(crate) struct Mix {
     pub(crate) dependent: bool,
     /// MULTI, EXEC, WATCH.
     pub(crate) transactions: bool,
+    /// SELECT, MOVE, SWAPDB, FLUSHDB, COPY to another database.
+    pub(crate) databases: bool,
 }
 
 /// Draws operations whose values are unique.
 pub(crate) struct Writer {
     kinds: Vec<Kind>,
+    mix: Mix,
     keys: usize,
     last_value: Value,
 }
@@ -37,6 +40,10 @@ enum Kind {
     Rename,
     RenameIfNone,
     Copy,
+    FlushDatabase,
+    Select,
+    Swap,
+    Move,
     Watch,
     Unwatch,
     Execute,
@@ -62,6 +69,9 @@ const DEPENDENT: &[(Kind, usize)] =
 
 const TRANSACTIONS: &[(Kind, usize)] = &[(Kind::Watch, 6), (Kind::Unwatch, 1), (Kind::Execute, 20)];
 
+const DATABASES: &[(Kind, usize)] =
+    &[(Kind::Select, 5), (Kind::Move, 3), (Kind::Swap, 1), (Kind::FlushDatabase, 1)];
+
 /// Commands of a transaction at most.
 const EXECUTE_MAX: usize = 4;
 
@@ -69,9 +79,10 @@ impl Writer {
     pub(crate) fn new(mix: Mix, keys: usize) -> Self {
         let dependent = if mix.dependent { DEPENDENT } else { &[] };
         let transactions = if mix.transactions { TRANSACTIONS } else { &[] };
-        let weighted = USUAL.iter().chain(dependent).chain(transactions);
+        let databases = if mix.databases { DATABASES } else { &[] };
+        let weighted = USUAL.iter().chain(dependent).chain(transactions).chain(databases);
         let kinds = weighted.flat_map(|(kind, times)| std::iter::repeat_n(*kind, *times));
-        Self { kinds: kinds.collect(), keys, last_value: 0 }
+        Self { kinds: kinds.collect(), mix, keys, last_value: 0 }
     }
 
     /// The next operation.
@@ -101,9 +112,17 @@ impl Writer {
                 match kind {
                     Kind::Rename => Operation::Rename(from, to),
                     Kind::RenameIfNone => Operation::RenameIfNone(from, to),
-                    _ => Operation::Copy { from, to, replace: random.one_in(2) },
+                    _ => {
+                        let elsewhere = self.mix.databases && random.one_in(3);
+                        let database = elsewhere.then(|| random.below(2));
+                        Operation::Copy { from, to, database, replace: random.one_in(2) }
+                    }
                 }
             }
+            Kind::FlushDatabase => Operation::FlushDatabase,
+            Kind::Select => Operation::Select(random.below(2)),
+            Kind::Swap => Operation::Swap,
+            Kind::Move => Operation::Move(key, random.below(2)),
             Kind::Watch => Operation::Watch(self.some(random)),
             Kind::Unwatch => Operation::Unwatch,
             Kind::Execute => {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use resp::Value as Reply;
 
-use crate::operation::{Key, Operation, Value, text};
+use crate::operation::{Database, Key, Operation, Value, text};
 
 /// Keys of a history at most.
 pub(crate) const KEYS_MAX: usize = 10;
@@ -20,42 +20,97 @@ type Id = u32;
 
 const ABSENT: Id = 0;
 
+/// Databases that operations use.
+const DATABASES: usize = 2;
+
 /// The server's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct State {
-    values: [Id; KEYS_MAX],
-    /// Of each connection a bit for each watched key, and [`BROKEN`] once one was changed.
-    watches: [u16; SESSIONS_MAX],
+    values: [[Id; KEYS_MAX]; DATABASES],
+    /// Of each connection a bit for each watched key of each database, and [`BROKEN`] once one was
+    /// changed.
+    watches: [u32; SESSIONS_MAX],
+    /// The database that each connection has selected.
+    selected: [u8; SESSIONS_MAX],
 }
 
-const BROKEN: u16 = 1 << 15;
+const BROKEN: u32 = 1 << 31;
+
+/// A key of a database, as one bit of [`State::watches`].
+const fn watch_bit(database: Database, key: Key) -> u32 {
+    1 << (database * KEYS_MAX + key)
+}
 
 impl State {
     /// An empty server.
-    pub(crate) const EMPTY: Self = Self { values: [ABSENT; KEYS_MAX], watches: [0; SESSIONS_MAX] };
+    pub(crate) const EMPTY: Self = Self {
+        values: [[ABSENT; KEYS_MAX]; DATABASES],
+        watches: [0; SESSIONS_MAX],
+        selected: [0; SESSIONS_MAX],
+    };
+
+    /// What a connection sees: the database that it has selected.
+    fn view(&mut self, session: usize) -> View<'_> {
+        let database = usize::from(self.selected[session]);
+        View { state: self, database }
+    }
+
+    fn touch(&mut self, database: Database, key: Key) {
+        let bit = watch_bit(database, key);
+        for watch in self.watches.iter_mut().filter(|watch| **watch & bit != 0) {
+            *watch |= BROKEN;
+        }
+    }
+
+    /// Exchanges the databases: a watched key was touched if it is in either.
+    fn swap(&mut self) {
+        for key in 0..KEYS_MAX {
+            if self.values.iter().any(|values| values[key] != ABSENT) {
+                (0..DATABASES).for_each(|database| self.touch(database, key));
+            }
+        }
+        self.values.swap(0, 1);
+    }
+}
+
+/// One database of a state.
+struct View<'a> {
+    state: &'a mut State,
+    database: Database,
+}
+
+impl View<'_> {
+    fn get(&self, key: Key) -> Id {
+        self.state.values[self.database][key]
+    }
 
     fn set(&mut self, key: Key, value: Id) {
-        self.values[key] = value;
-        self.touch(key);
+        self.state.values[self.database][key] = value;
+        self.state.touch(self.database, key);
     }
 
     /// Deletes a key; whether it was there.
     fn delete(&mut self, key: Key) -> bool {
-        let existed = self.values[key] != ABSENT;
+        let existed = self.exists(key);
         if existed {
             self.set(key, ABSENT);
         }
         existed
     }
 
-    fn touch(&mut self, key: Key) {
-        for watch in self.watches.iter_mut().filter(|watch| **watch & (1 << key) != 0) {
-            *watch |= BROKEN;
+    fn flush(&mut self) {
+        for key in 0..KEYS_MAX {
+            self.delete(key);
         }
     }
 
     fn exists(&self, key: Key) -> bool {
-        self.values[key] != ABSENT
+        self.get(key) != ABSENT
+    }
+
+    /// Another database of the same state.
+    fn other(&mut self, database: Database) -> View<'_> {
+        View { state: self.state, database }
     }
 }
 
@@ -119,6 +174,31 @@ pub(crate) fn apply(
     })
 }
 
+/// What an operation may do to its session though nothing of what it did to keys was kept. Of one
+/// that is not known to have run at all, nothing later of its connection ran either.
+pub(crate) fn pass_over(states: &mut Vec<State>, session: usize, operation: &Operation) {
+    match operation {
+        Operation::Select(database) => {
+            states.iter_mut().for_each(|state| state.selected[session] = *database as u8);
+        }
+        Operation::Unwatch => states.iter_mut().for_each(|state| state.watches[session] = 0),
+        Operation::Execute(inner) => {
+            states.iter_mut().for_each(|state| state.watches[session] = 0);
+            let select = inner.iter().rev().find_map(|operation| match operation {
+                Operation::Select(database) => Some(*database as u8),
+                _ => None,
+            });
+            // It may not have run for a watched key that had changed, in memory only.
+            if let Some(database) = select {
+                let mut ran = states.clone();
+                ran.iter_mut().for_each(|state| state.selected[session] = database);
+                states.append(&mut ran);
+            }
+        }
+        _ => {}
+    }
+}
+
 fn apply_one(
     texts: &mut Texts,
     state: &mut State,
@@ -126,20 +206,31 @@ fn apply_one(
     operation: &Operation,
     reply: Option<&Reply>,
 ) -> bool {
+    let database = usize::from(state.selected[session]);
     match operation {
         Operation::Watch(keys) => {
-            keys.iter().for_each(|key| state.watches[session] |= 1 << key);
+            keys.iter().for_each(|key| state.watches[session] |= watch_bit(database, *key));
             is_okay(reply)
         }
         Operation::Unwatch => {
             state.watches[session] = 0;
             is_okay(reply)
         }
-        Operation::Rename(..) | Operation::RenameIfNone(..) | Operation::Copy { .. } => {
-            transfer(state, operation, reply)
+        Operation::Select(database) => {
+            state.selected[session] = *database as u8;
+            is_okay(reply)
         }
-        _ if operation.is_read() => read(texts, state, operation, reply),
-        _ => write(texts, state, operation, reply),
+        Operation::Swap => {
+            state.swap();
+            is_okay(reply)
+        }
+        Operation::FlushAll => {
+            (0..DATABASES).for_each(|database| View { state, database }.flush());
+            is_okay(reply)
+        }
+        _ if operation.is_read() => read(texts, &state.view(session), operation, reply),
+        _ if operation.is_transfer() => transfer(&mut state.view(session), operation, reply),
+        _ => write(texts, &mut state.view(session), operation, reply),
     }
 }
 
@@ -156,12 +247,12 @@ fn is_failure(reply: Option<&Reply>, text: &str) -> bool {
 }
 
 /// Operations that change nothing.
-fn read(texts: &Texts, state: &State, operation: &Operation, reply: Option<&Reply>) -> bool {
+fn read(texts: &Texts, state: &View<'_>, operation: &Operation, reply: Option<&Reply>) -> bool {
     match operation {
-        Operation::Get(key) => reply.is_none_or(|it| texts.is(it, state.values[*key])),
+        Operation::Get(key) => reply.is_none_or(|it| texts.is(it, state.get(*key))),
         Operation::GetMany(keys) => reply.is_none_or(|it| {
             let Some(replies) = it.as_array() else { return false };
-            let same = |(reply, key): (&Reply, &Key)| texts.is(reply, state.values[*key]);
+            let same = |(reply, key): (&Reply, &Key)| texts.is(reply, state.get(*key));
             replies.len() == keys.len() && replies.iter().zip(keys).all(same)
         }),
         Operation::Exists(keys) => {
@@ -177,7 +268,7 @@ fn read(texts: &Texts, state: &State, operation: &Operation, reply: Option<&Repl
 /// Operations that change the keys they name, each for itself.
 fn write(
     texts: &mut Texts,
-    state: &mut State,
+    state: &mut View<'_>,
     operation: &Operation,
     reply: Option<&Reply>,
 ) -> bool {
@@ -187,12 +278,12 @@ fn write(
             is_okay(reply)
         }
         Operation::GetSet(key, value) => {
-            let before = state.values[*key];
+            let before = state.get(*key);
             set_many(texts, state, &[(*key, *value)]);
             reply.is_none_or(|it| texts.is(it, before))
         }
         Operation::Increment(key) => {
-            let number = match state.values[*key] {
+            let number = match state.get(*key) {
                 ABSENT => Some(0),
                 id => std::str::from_utf8(texts.get(id)).ok().and_then(|it| it.parse::<i64>().ok()),
             };
@@ -202,7 +293,7 @@ fn write(
             is_integer(reply, (number + 1) as usize)
         }
         Operation::Append(key, value) => {
-            let mut whole = texts.get(state.values[*key]).to_vec();
+            let mut whole = texts.get(state.get(*key)).to_vec();
             whole.extend_from_slice(text(*value).as_bytes());
             state.set(*key, texts.id(&whole));
             is_integer(reply, whole.len())
@@ -221,10 +312,8 @@ fn write(
         Operation::Delete(keys) => {
             is_integer(reply, keys.iter().filter(|key| state.delete(**key)).count())
         }
-        Operation::FlushAll => {
-            for key in 0..KEYS_MAX {
-                state.delete(key);
-            }
+        Operation::FlushDatabase => {
+            state.flush();
             is_okay(reply)
         }
         other => unreachable!("{other:?} is no plain write"),
@@ -232,52 +321,59 @@ fn write(
 }
 
 /// Operations that carry a value from one key to another.
-fn transfer(state: &mut State, operation: &Operation, reply: Option<&Reply>) -> bool {
+fn transfer(state: &mut View<'_>, operation: &Operation, reply: Option<&Reply>) -> bool {
     match operation {
         Operation::Rename(from, to) => {
-            let Some(value) = take(state, *from, *to) else {
+            let value = state.get(*from);
+            if value == ABSENT {
                 return is_failure(reply, "no such key");
-            };
+            }
+            state.delete(*from);
             state.set(*to, value);
             is_okay(reply)
         }
         Operation::RenameIfNone(from, to) => {
-            if !state.exists(*from) {
+            let value = state.get(*from);
+            if value == ABSENT {
                 return is_failure(reply, "no such key");
             }
             if state.exists(*to) {
                 return is_integer(reply, 0);
             }
-            if let Some(value) = take(state, *from, *to) {
-                state.set(*to, value);
-            }
+            state.delete(*from);
+            state.set(*to, value);
             is_integer(reply, 1)
         }
-        Operation::Copy { from, to, replace } => {
-            let copied = state.exists(*from) && (*replace || !state.exists(*to));
+        Operation::Copy { from, to, database, replace } => {
+            let value = state.get(*from);
+            let mut target = state.other(database.unwrap_or(state.database));
+            let copied = value != ABSENT && (*replace || !target.exists(*to));
             if copied {
-                state.set(*to, state.values[*from]);
+                target.set(*to, value);
             }
             is_integer(reply, usize::from(copied))
+        }
+        Operation::Move(key, database) => {
+            if *database == state.database {
+                return is_failure(reply, "are the same");
+            }
+            let value = state.get(*key);
+            let moved = value != ABSENT && !state.other(*database).exists(*key);
+            if moved {
+                state.delete(*key);
+                state.other(*database).set(*key, value);
+            }
+            is_integer(reply, usize::from(moved))
         }
         other => unreachable!("{other:?} carries nothing"),
     }
 }
 
-fn set_many(texts: &mut Texts, state: &mut State, pairs: &[(Key, Value)]) {
+fn set_many(texts: &mut Texts, state: &mut View<'_>, pairs: &[(Key, Value)]) {
     for (key, value) in pairs {
         let value = texts.id(text(*value).as_bytes());
         state.set(*key, value);
     }
-}
-
-/// Takes the value of a key that is to be renamed.
-fn take(state: &mut State, from: Key, to: Key) -> Option<Id> {
-    let value = Some(state.values[from]).filter(|value| *value != ABSENT)?;
-    if from != to {
-        state.delete(from);
-    }
-    Some(value)
 }
 
 #[cfg(test)]

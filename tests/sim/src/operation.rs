@@ -7,6 +7,9 @@
 /// Names a key: an index into [`crate::plan::Plan::keys`].
 pub(crate) type Key = usize;
 
+/// A database: 0 or 1.
+pub(crate) type Database = usize;
+
 /// A value that no other operation of the history writes: `v17`.
 pub(crate) type Value = u32;
 
@@ -26,11 +29,18 @@ pub(crate) enum Operation {
     /// DBSIZE.
     Count,
     FlushAll,
+    FlushDatabase,
+    Select(Database),
+    /// SWAPDB 0 1.
+    Swap,
+    Move(Key, Database),
     Rename(Key, Key),
     RenameIfNone(Key, Key),
     Copy {
         from: Key,
         to: Key,
+        /// `None`: in the database of the connection.
+        database: Option<Database>,
         replace: bool,
     },
     Watch(Vec<Key>),
@@ -80,8 +90,17 @@ impl Operation {
             Self::FlushAll => name("FLUSHALL"),
             Self::Rename(from, to) => many("RENAME", &[*from, *to]),
             Self::RenameIfNone(from, to) => many("RENAMENX", &[*from, *to]),
-            Self::Copy { from, to, replace } => {
+            Self::FlushDatabase => name("FLUSHDB"),
+            Self::Select(database) => vec!["SELECT".to_owned(), database.to_string()],
+            Self::Swap => ["SWAPDB", "0", "1"].map(str::to_owned).to_vec(),
+            Self::Move(at, database) => {
+                vec!["MOVE".to_owned(), key(at), database.to_string()]
+            }
+            Self::Copy { from, to, database, replace } => {
                 let mut words = many("COPY", &[*from, *to]);
+                if let Some(database) = database {
+                    words.extend(["DB".to_owned(), database.to_string()]);
+                }
                 if *replace {
                     words.push("REPLACE".to_owned());
                 }
@@ -93,7 +112,7 @@ impl Operation {
         }
     }
 
-    /// Whether it changes nothing, neither keys nor what its connection watches.
+    /// Whether it changes nothing, neither keys nor what its connection watches or has selected.
     pub(crate) fn is_plain_read(&self) -> bool {
         matches!(self, Self::Get(_) | Self::GetMany(_) | Self::Exists(_) | Self::Count)
     }
@@ -101,10 +120,18 @@ impl Operation {
     /// Whether it changes no key, whatever it finds.
     pub(crate) fn is_read(&self) -> bool {
         match self {
-            Self::Watch(_) | Self::Unwatch => true,
+            Self::Watch(_) | Self::Unwatch | Self::Select(_) => true,
             Self::Execute(inner) => inner.iter().all(Self::is_read),
             _ => self.is_plain_read(),
         }
+    }
+
+    /// Whether it carries a value from one key to another.
+    pub(crate) fn is_transfer(&self) -> bool {
+        matches!(
+            self,
+            Self::Rename(..) | Self::RenameIfNone(..) | Self::Copy { .. } | Self::Move(..)
+        )
     }
 
     /// Its commands as one line, for people.

@@ -7,7 +7,7 @@ use testing::Random;
 
 use crate::mix::{Mix, Writer};
 use crate::model::{KEYS_MAX, SESSIONS_MAX};
-use crate::operation::Operation;
+use crate::operation::{Database, Operation};
 
 /// A simulation to be run.
 #[derive(Clone, Debug)]
@@ -122,11 +122,12 @@ impl Plan {
             writer: Writer::new(scope.mix, key_count),
             scope,
             shards: shards(&mut random, scope.shards_max),
+            keys: key_count,
             sessions: 1,
         };
         let lives = *random.pick(&[1, 1, 2, 2, 3, 4]);
         let mut eras: Vec<Era> = (0..lives).map(|_| drawing.era(&mut random, lives)).collect();
-        eras.push(drawing.last_era(&mut random, key_count));
+        eras.push(drawing.last_era(&mut random));
         Self { schedule: random.bits(), keys, eras }
     }
 
@@ -146,6 +147,7 @@ struct Drawing<'a> {
     writer: Writer,
     scope: &'a Scope,
     shards: usize,
+    keys: usize,
     /// Connections so far, with the one that looks at what is left in the end.
     sessions: usize,
 }
@@ -156,11 +158,16 @@ impl Drawing<'_> {
         if random.one_in(4) {
             self.shards = shards(random, self.scope.shards_max);
         }
-        let clients = random.between(2, 5).min(SESSIONS_MAX - self.sessions);
-        self.sessions += clients;
+        let clients = random.between(2, 5).min(SESSIONS_MAX - 1 - self.sessions);
         let commands_max = 36 / lives;
         let sessions = (0..clients).map(|_| self.session(random, commands_max / clients + 2));
-        let sessions = sessions.collect();
+        let mut sessions: Vec<Session> = sessions.collect();
+        if self.sessions > 1 && !random.one_in(4) {
+            // What is left of the last life.
+            let pipelines = vec![look(0, self.keys), look(1, self.keys)];
+            sessions.push(Session { pipelines, ..self.reader() });
+        }
+        self.sessions += sessions.len();
         let sync = *random.pick(&[Sync::Always, Sync::EverySecond, Sync::EverySecond, Sync::No]);
         // Most lives take 50 to 300 steps.
         let steps_max = *random.pick(&[80, 200, 400, 600]);
@@ -217,18 +224,14 @@ impl Drawing<'_> {
     }
 
     /// What is left in the end: every key is read.
-    fn last_era(&mut self, random: &mut Random, key_count: usize) -> Era {
-        let mut all: Vec<Operation> = (0..key_count).map(Operation::Get).collect();
-        all.push(Operation::GetMany((0..key_count).collect()));
-        all.push(Operation::Count);
-        let session = Session {
-            home: 0,
-            pipelines: vec![all],
-            window: 0,
-            pieces: Pieces::Whole,
-            leaves: Leaves::Stays,
-            is_last: true,
-        };
+    fn last_era(&mut self, random: &mut Random) -> Era {
+        let mut all = Vec::new();
+        for database in 0..2 {
+            all.extend(look(database, self.keys));
+            all.extend((0..self.keys).map(Operation::Get));
+            all.push(Operation::Count);
+        }
+        let session = Session { pipelines: vec![all], is_last: true, ..self.reader() };
         Era {
             shards: if random.one_in(3) {
                 shards(random, self.scope.shards_max)
@@ -244,4 +247,20 @@ impl Drawing<'_> {
             end: End::Rest,
         }
     }
+
+    fn reader(&self) -> Session {
+        Session {
+            home: self.shards - 1,
+            pipelines: Vec::new(),
+            window: 0,
+            pieces: Pieces::Whole,
+            leaves: Leaves::Stays,
+            is_last: false,
+        }
+    }
+}
+
+/// A pipeline that reads a database.
+fn look(database: Database, keys: usize) -> Vec<Operation> {
+    vec![Operation::Select(database), Operation::GetMany((0..keys).collect())]
 }

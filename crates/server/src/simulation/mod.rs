@@ -30,6 +30,8 @@ mod client;
 mod core;
 mod file;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub use crate::canary::{Canary, let_out};
 pub use client::Client;

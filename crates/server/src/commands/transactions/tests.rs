@@ -189,6 +189,21 @@ fn exec_may_need_keys_together_and_the_whole_keyspace() {
 }
 
 #[test]
+fn what_follows_exec_runs_in_the_database_that_it_selected() {
+    // EXEC holds its keys, for RENAME or for a WATCH elsewhere, before it comes to SELECT.
+    for (watch, queued) in [("PING", "RENAME a b"), ("WATCH a b c", "GET a")] {
+        everywhere(|server, client, _| {
+            server.ask(client, "MSET a 1 b 2 c 3");
+            let text = format!(
+                "{watch}\r\nMULTI\r\nSELECT 1\r\n{queued}\r\nEXEC\r\nSET a x\r\nDBSIZE\r\n"
+            );
+            assert!(server.send(client, text.as_bytes()).ends_with("+OK\r\n:1\r\n"));
+            expect(server, client, &[("SELECT 0", "+OK\r\n"), ("GET a", "$1\r\n1\r\n")]);
+        });
+    }
+}
+
+#[test]
 fn a_session_that_ends_or_resets_watches_nothing() {
     everywhere(|server, client, other| {
         expect(server, client, &[("WATCH a", "+OK\r\n"), ("MULTI", "+OK\r\n")]);
