@@ -215,7 +215,7 @@ impl Shard {
         expiry.more || freeing || maintaining
     }
 
-    /// Has the keyspace neither expire nor evict keys that transactions hold, or that somebody waits
+    /// Has the keyspace neither expire nor evict keys that transactions hold or that somebody waits
     /// for: their values stay as they are.
     pub(crate) fn spare_claimed(&mut self) {
         if self.holds.is_idle() {

@@ -1,7 +1,7 @@
 //! A server of several core threads in one thread, without an operating system: what a simulator
 //! drives, and what tests of session commands talk to.
 //!
-//! It is the real [`Core`](crate::core::Core) on every core thread, the real inboxes between them,
+//! It is the real `Core` on every core thread, the real inboxes between them,
 //! the real log and the real recovery. What `core_thread.rs`, `outgoing.rs` and `rest.rs` do with
 //! rings and sockets is done here in their stead, in the same order of steps ([`Step`]).
 //!
