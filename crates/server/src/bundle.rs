@@ -18,6 +18,7 @@
 use net::Envelope;
 use resp::Writer;
 
+use crate::canary::{self, Canary};
 use crate::connections::ConnectionKey;
 use crate::core::Core;
 use crate::dispatch::Request;
@@ -157,6 +158,12 @@ impl Core {
 
     /// The tick's input was read: sends what is still open, and runs this shard's own part of it.
     pub(crate) fn end_input_of_tick(&mut self) {
+        let late = self.bundles.count > 0 && !self.inputs.is_multiple_of(2);
+        if canary::is_out(Canary::LocalOvertakesRun) && late {
+            // They leave with the next tick, which this brings about.
+            self.inputs += 1;
+            return self.agenda.resume.push(ConnectionKey::default());
+        }
         self.send_bundles();
         if !self.mail.inbox.is_empty() {
             self.drain_inbox();

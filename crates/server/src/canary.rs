@@ -19,7 +19,7 @@ pub enum Canary {
     Unarmed,
     /// A local command runs without a look into the inbox.
     LocalOvertakesInbox,
-    /// A local command runs before the run of commands that was gathered for another shard.
+    /// A local command runs before those that were gathered for another shard, which leave late.
     LocalOvertakesRun,
     /// Replies of local commands do not wait for earlier ones under way.
     ReplyOutOfOrder,
