@@ -25,7 +25,7 @@ pub(crate) struct Shared {
     config: Mutex<Config>,
     /// From which every core thread derives the same hash function.
     pub(crate) hash_seed: u64,
-    /// What is said once at start.
+    /// What names the server.
     pub(crate) identity: Identity,
     /// How much memory the process has.
     pub(crate) memory_gauge: MemoryGauge,
@@ -36,8 +36,6 @@ pub(crate) struct Shared {
     /// The parts of transactions that shards have written.
     ledger: Mutex<Ledger>,
     log_refusals: LogRefusals,
-    /// Names the history of the data to replicas: 40 hexadecimal digits.
-    replication_id: Mutex<String>,
 }
 
 /// Whether logs take writes. Every write looks at the count: on a line of its own, so that what
@@ -75,11 +73,13 @@ pub(crate) struct Sequences {
     random: AtomicU64,
 }
 
-/// What is known of the server from its start on.
+/// What names the server and where it comes from.
 #[derive(Debug)]
 pub(crate) struct Identity {
     /// 40 hexadecimal digits, new at each start.
     pub(crate) run_id: String,
+    /// Names the history of the data to replicas: 40 hexadecimal digits.
+    replication_id: Mutex<String>,
     /// Unix microseconds of the start.
     pub(crate) started_us: u64,
     /// The configuration file's path, if there is one.
@@ -93,7 +93,13 @@ impl Identity {
     pub(crate) fn new(config_file: Option<String>, started_us: u64) -> Self {
         let executable = std::env::current_exe()
             .map_or_else(|_| String::new(), |path| path.display().to_string());
-        Self { run_id: crate::seed::run_id(), started_us, config_file, executable }
+        Self {
+            run_id: crate::seed::run_id(),
+            replication_id: Mutex::new(crate::seed::run_id()),
+            started_us,
+            config_file,
+            executable,
+        }
     }
 }
 
@@ -128,7 +134,6 @@ impl Shared {
             log_switch: LogSwitch::default(),
             ledger: Mutex::new(Ledger::new(shards)),
             log_refusals: LogRefusals::default(),
-            replication_id: Mutex::new(crate::seed::run_id()),
         }
     }
 
@@ -178,12 +183,12 @@ impl Shared {
 
     /// What names the history of the data to replicas.
     pub(crate) fn replication_id(&self) -> String {
-        self.replication_id.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.identity.replication_id.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A new name for it (DEBUG CHANGE-REPL-ID): nobody can continue where he was.
     pub(crate) fn change_replication_id(&self) {
-        let mut id = self.replication_id.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut id = self.identity.replication_id.lock().unwrap_or_else(PoisonError::into_inner);
         *id = crate::seed::run_id();
     }
 
