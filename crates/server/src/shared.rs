@@ -25,7 +25,7 @@ pub(crate) struct Shared {
     config: Mutex<Config>,
     /// From which every core thread derives the same hash function.
     pub(crate) hash_seed: u64,
-    /// What is said once at start.
+    /// What names the server.
     pub(crate) identity: Identity,
     /// How much memory the process has.
     pub(crate) memory_gauge: MemoryGauge,
@@ -33,10 +33,65 @@ pub(crate) struct Shared {
     log_control: OnceLock<LogControl>,
     /// The log being turned on at run time.
     pub(crate) log_switch: LogSwitch,
-    /// What the shards' logs have to tell each other.
-    logs: Logs,
-    /// Names the history of the data to replicas: 40 hexadecimal digits.
-    replication_id: Mutex<String>,
+    /// The parts of transactions that shards have written.
+    ledger: Mutex<Ledger>,
+    log_refusals: LogRefusals,
+}
+
+/// Whether logs take writes. Every write looks at the count: on a line of its own, so that what
+/// else is shared does not take it from the caches of the core threads.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct LogRefusals {
+    /// Shards whose log refuses writes.
+    shards: AtomicUsize,
+    /// Why one of them last did.
+    reason: Mutex<String>,
+}
+
+/// How far the server is between its start and its end; nothing here goes back.
+#[derive(Debug, Default)]
+pub(crate) struct Life {
+    /// Whether all core threads have recovered, and clients are served.
+    pub(crate) ready: AtomicBool,
+    /// Whether the server is to end.
+    pub(crate) ending: AtomicBool,
+    /// Core threads that have nothing of their own under way any more.
+    pub(crate) drained: AtomicUsize,
+    /// What went wrong at the end, first of all.
+    failure: Mutex<Option<String>>,
+}
+
+/// Numbers of which each is given out once.
+    pub(crate) sequences: Sequences,
+    /// Connections in MONITOR.
+    pub(crate) monitors: AtomicUsize,
+    /// The configuration as last set: core threads have copies of their own, renewed by CONFIG SET.
+    config: Mutex<Config>,
+    /// From which every core thread derives the same hash function.
+    pub(crate) hash_seed: u64,
+    /// What names the server.
+    pub(crate) identity: Identity,
+    /// How much memory the process has.
+    pub(crate) memory_gauge: MemoryGauge,
+    /// Changes which lines are logged; empty where the process logs nothing (tests).
+    log_control: OnceLock<LogControl>,
+    /// The log being turned on at run time.
+    pub(crate) log_switch: LogSwitch,
+    /// The parts of transactions that shards have written.
+    ledger: Mutex<Ledger>,
+    log_refusals: LogRefusals,
+}
+
+/// Whether logs take writes. Every write looks at the count: on a line of its own, so that what
+/// else is shared does not take it from the caches of the core threads.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct LogRefusals {
+    /// Shards whose log refuses writes.
+    shards: AtomicUsize,
+    /// Why one of them last did.
+    reason: Mutex<String>,
 }
 
 /// How far the server is between its start and its end; nothing here goes back.
@@ -71,11 +126,13 @@ pub(crate) struct Sequences {
     random: AtomicU64,
 }
 
-/// What is known of the server from its start on.
+/// What names the server and where it comes from.
 #[derive(Debug)]
 pub(crate) struct Identity {
     /// 40 hexadecimal digits, new at each start.
     pub(crate) run_id: String,
+    /// Names the history of the data to replicas: 40 hexadecimal digits.
+    replication_id: Mutex<String>,
     /// Unix microseconds of the start.
     pub(crate) started_us: u64,
     /// The configuration file's path, if there is one.
@@ -89,7 +146,13 @@ impl Identity {
     pub(crate) fn new(config_file: Option<String>, started_us: u64) -> Self {
         let executable = std::env::current_exe()
             .map_or_else(|_| String::new(), |path| path.display().to_string());
-        Self { run_id: crate::seed::run_id(), started_us, config_file, executable }
+        Self {
+            run_id: crate::seed::run_id(),
+            replication_id: Mutex::new(crate::seed::run_id()),
+            started_us,
+            config_file,
+            executable,
+        }
     }
 }
 
@@ -100,6 +163,7 @@ struct PerCore {
     ring: AtomicI32,
     connections: AtomicUsize,
     memory_bytes: AtomicI64,
+    /// Read by nobody else: the others look at the count.
     log_refuses: AtomicBool,
 }
 
@@ -121,11 +185,8 @@ impl Shared {
             memory_gauge: MemoryGauge::new(),
             log_control: OnceLock::new(),
             log_switch: LogSwitch::default(),
-            logs: Logs {
-                ledger: Mutex::new(Ledger::new(shards)),
-                refusal: Mutex::new(String::new()),
-            },
-            replication_id: Mutex::new(crate::seed::run_id()),
+            ledger: Mutex::new(Ledger::new(shards)),
+            log_refusals: LogRefusals::default(),
         }
     }
 
@@ -141,7 +202,7 @@ impl Shared {
 
     /// The ledger, locked.
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.logs.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers that a core thread could not finish its log.
@@ -175,12 +236,12 @@ impl Shared {
 
     /// What names the history of the data to replicas.
     pub(crate) fn replication_id(&self) -> String {
-        self.replication_id.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.identity.replication_id.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A new name for it (DEBUG CHANGE-REPL-ID): nobody can continue where he was.
     pub(crate) fn change_replication_id(&self) {
-        let mut id = self.replication_id.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut id = self.identity.replication_id.lock().unwrap_or_else(PoisonError::into_inner);
         *id = crate::seed::run_id();
     }
 
@@ -244,27 +305,37 @@ impl Shared {
         self.memory_gauge.startup() + grown
     }
 
-    /// Says whether a shard's log takes writes, or why not.
+    /// Says whether a shard's log takes writes, or why not: its core thread does.
     pub(crate) fn publish_log_refusal(&self, shard: usize, refusal: Option<&str>) {
         let cell = &self.cores[shard].log_refuses;
-        if cell.load(Ordering::Relaxed) != refusal.is_some() {
-            if let Some(reason) = refusal {
-                let mut place = self.logs.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        if cell.load(Ordering::Relaxed) == refusal.is_some() {
+            return;
+        }
+        cell.store(refusal.is_some(), Ordering::Relaxed);
+        let LogRefusals { shards, reason: place } = &self.log_refusals;
+        match refusal {
+            Some(reason) => {
+                let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
                 reason.clone_into(&mut place);
+                // Behind its reason: whoever sees the count finds that.
+                shards.fetch_add(1, Ordering::Release);
             }
-            cell.store(refusal.is_some(), Ordering::Release);
+            None => {
+                shards.fetch_sub(1, Ordering::Release);
+            }
         }
     }
 
     /// Why the log of some shard last refused writes, in the system's words.
     pub(crate) fn log_refusal(&self) -> String {
-        self.logs.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.log_refusals.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether some shard's log refuses writes: then transactions over several shards are refused
     /// as a whole.
+    #[inline]
     pub(crate) fn some_log_refuses(&self) -> bool {
-        self.cores.iter().any(|core| core.log_refuses.load(Ordering::Acquire))
+        self.log_refusals.shards.load(Ordering::Acquire) != 0
     }
 }
 
@@ -276,5 +347,30 @@ impl PerCore {
             memory_bytes: AtomicI64::new(0),
             log_refuses: AtomicBool::new(false),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_counts_once_however_often_it_is_said() {
+        let shared = Shared::new(3, Config::default(), Identity::new(None, 0), 1);
+        let say = |shard, refusal| shared.publish_log_refusal(shard, refusal);
+        assert!(!shared.some_log_refuses());
+        say(0, None);
+        say(1, Some("No space left on device"));
+        say(1, Some("again"));
+        say(2, Some("Input/output error"));
+        assert!(shared.some_log_refuses());
+        assert_eq!(shared.log_refusal(), "Input/output error");
+        say(1, None);
+        say(1, None);
+        assert!(shared.some_log_refuses(), "one still does");
+        say(2, None);
+        assert!(!shared.some_log_refuses());
+        say(0, Some("x"));
+        assert!(shared.some_log_refuses());
     }
 }
