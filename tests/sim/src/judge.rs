@@ -9,7 +9,7 @@
 //!
 //! Of the operations that need not have taken effect mostly few did, and which ones, many orders
 //! have to be tried to find out: so orders with none of them are tried first, then with one, and so
-//! on, and last with any number.
+//! on; those whose values nobody ever saw come last of all.
 //!
 //! An operation without an answer took effect before its deadline, or never. One that the server
 //! refused while its log was failing may have, too. Which of a dead connection's unanswered
@@ -18,11 +18,24 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
+use resp::Value as Reply;
+
 use crate::history::{Event, Moment, NEVER};
 use crate::model::{SESSIONS_MAX, State, Texts, apply, pass_over};
+use crate::operation::Value;
 
-/// How many operations that need not have taken effect an order may have, one try after the other.
-const OPTIONAL_MAX: &[usize] = &[0, 1, 2, 3, 4, 6, usize::MAX];
+/// How many operations that need not have taken effect an order may have, one try after the other,
+/// and whether those may be among them whose values nobody saw.
+const TRIES: &[(usize, bool)] = &[
+    (0, false),
+    (1, false),
+    (2, false),
+    (3, false),
+    (4, false),
+    (6, false),
+    (usize::MAX, false),
+    (usize::MAX, true),
+];
 
 /// Places looked at before a try is given up: some tenths of a second.
 const PLACES_MAX: usize = 300_000;
@@ -61,14 +74,18 @@ pub(crate) fn judge(history: &[Event]) -> Verdict {
         deepest: Vec::new(),
         unfit: Vec::new(),
         places_max: PLACES_MAX,
+        seen_values: SeenValues::of(history),
+        with_unseen: false,
     };
     let optional = search.sessions.iter().flatten().filter(|it| history[**it].is_optional());
     let optional = optional.count();
     let mut verdict = Verdict::Unknown;
-    for &most in OPTIONAL_MAX {
-        let is_last = most >= optional;
+    for &(most, with_unseen) in TRIES {
+        let is_last = most >= optional && (with_unseen || search.seen_values.all);
+        search.with_unseen = with_unseen;
         search.places_max = if is_last { LAST_PLACES_MAX } else { PLACES_MAX };
         search.seen.clear();
+        search.order.clear();
         verdict = match search.explore(&Place::begin(most)) {
             Some(true) => return Verdict::Possible,
             Some(false) => Verdict::Impossible {
@@ -77,7 +94,6 @@ pub(crate) fn judge(history: &[Event]) -> Verdict {
             },
             None => Verdict::Unknown,
         };
-        search.order.clear();
         if is_last {
             break;
         }
@@ -120,6 +136,47 @@ struct Search<'a> {
     deepest: Vec<usize>,
     unfit: Vec<usize>,
     places_max: usize,
+    seen_values: SeenValues,
+    /// Whether operations may be taken that need not have taken effect, and whose values nobody saw.
+    with_unseen: bool,
+}
+
+/// Which operations wrote a value that some reply shows, or write no value of their own.
+struct SeenValues {
+    /// By event.
+    by_event: Vec<bool>,
+    /// Whether that is so for every operation that need not have taken effect.
+    all: bool,
+}
+
+impl SeenValues {
+    fn of(history: &[Event]) -> Self {
+        let mut values = HashSet::new();
+        for reply in history.iter().filter_map(Event::telling_reply) {
+            collect_values(reply, &mut values);
+        }
+        let is_seen = |event: &Event| {
+            let mut own = Vec::new();
+            event.operation.values(&mut own);
+            own.is_empty() || own.iter().any(|value| values.contains(value))
+        };
+        let by_event: Vec<bool> = history.iter().map(is_seen).collect();
+        let mut optional = history.iter().zip(&by_event).filter(|(event, _)| event.is_optional());
+        let all = optional.all(|(_, seen)| *seen);
+        Self { by_event, all }
+    }
+}
+
+/// The values that a reply shows: `v1v12` has two.
+fn collect_values(reply: &Reply, values: &mut HashSet<Value>) {
+    match reply {
+        Reply::Bulk(bytes) => {
+            let text = String::from_utf8_lossy(bytes);
+            values.extend(text.split('v').filter_map(|number| number.parse::<Value>().ok()));
+        }
+        Reply::Array(replies) => replies.iter().for_each(|reply| collect_values(reply, values)),
+        _ => {}
+    }
 }
 
 impl Search<'_> {
@@ -207,8 +264,9 @@ impl Search<'_> {
         }
         found.retain(|(_, index)| {
             let event = &self.history[*index];
+            let seen = self.with_unseen || self.seen_values.by_event[*index];
             let may_be = event.deadline >= place.latest_invoked && place.optional_left > 0;
-            event.invoked < bound && (!event.is_optional() || may_be)
+            event.invoked < bound && (!event.is_optional() || may_be && seen)
         });
         found.sort_by_key(|(_, index)| {
             let event = &self.history[*index];

@@ -126,6 +126,20 @@ impl Operation {
         }
     }
 
+    /// Adds the values that it writes.
+    pub(crate) fn values(&self, values: &mut Vec<Value>) {
+        match self {
+            Self::Set(_, value) | Self::GetSet(_, value) | Self::Append(_, value) => {
+                values.push(*value);
+            }
+            Self::SetMany(pairs) | Self::SetManyIfNone(pairs) => {
+                values.extend(pairs.iter().map(|(_, value)| *value));
+            }
+            Self::Execute(inner) => inner.iter().for_each(|operation| operation.values(values)),
+            _ => {}
+        }
+    }
+
     /// Whether it carries a value from one key to another.
     pub(crate) fn is_transfer(&self) -> bool {
         matches!(
