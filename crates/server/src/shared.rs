@@ -62,59 +62,6 @@ pub(crate) struct Life {
     failure: Mutex<Option<String>>,
 }
 
-/// Numbers of which each is given out once.
-    pub(crate) sequences: Sequences,
-    /// Connections in MONITOR.
-    pub(crate) monitors: AtomicUsize,
-    /// The configuration as last set: core threads have copies of their own, renewed by CONFIG SET.
-    config: Mutex<Config>,
-    /// From which every core thread derives the same hash function.
-    pub(crate) hash_seed: u64,
-    /// What names the server.
-    pub(crate) identity: Identity,
-    /// How much memory the process has.
-    pub(crate) memory_gauge: MemoryGauge,
-    /// Changes which lines are logged; empty where the process logs nothing (tests).
-    log_control: OnceLock<LogControl>,
-    /// The log being turned on at run time.
-    pub(crate) log_switch: LogSwitch,
-    /// The parts of transactions that shards have written.
-    ledger: Mutex<Ledger>,
-    log_refusals: LogRefusals,
-}
-
-/// Whether logs take writes. Every write looks at the count: on a line of its own, so that what
-/// else is shared does not take it from the caches of the core threads.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct LogRefusals {
-    /// Shards whose log refuses writes.
-    shards: AtomicUsize,
-    /// Why one of them last did.
-    reason: Mutex<String>,
-}
-
-/// How far the server is between its start and its end; nothing here goes back.
-#[derive(Debug, Default)]
-pub(crate) struct Life {
-    /// Whether all core threads have recovered, and clients are served.
-    pub(crate) ready: AtomicBool,
-    /// Whether the server is to end.
-    pub(crate) ending: AtomicBool,
-    /// Core threads that have nothing of their own under way any more.
-    pub(crate) drained: AtomicUsize,
-    /// What went wrong at the end, first of all.
-    failure: Mutex<Option<String>>,
-}
-
-/// What the shards' logs have to tell each other.
-struct Logs {
-    /// The parts of transactions that shards have written.
-    ledger: Mutex<Ledger>,
-    /// Why a shard's log last refused writes.
-    refusal: Mutex<String>,
-}
-
 /// Numbers of which each is given out once, whichever core thread asks.
 #[derive(Debug)]
 pub(crate) struct Sequences {
