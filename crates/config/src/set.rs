@@ -2,9 +2,9 @@
 //!
 //! CONFIG SET is all or nothing by construction: [`Config::plan`] leaves the configuration alone
 //! and makes the next one. The server then does what [`Change::acts`] lists (listen elsewhere,
-//! start the log ...), and only when all of it went well it puts [`Change::next`] in force. When an
-//! act fails it undoes those before it, drops the plan and answers [`SetError::Failed`] with the
-//! system's reason.
+//! start the log ...), in an order of its own, and only when all of it went well it puts
+//! [`Change::next`] in force. When an act fails it undoes those that it did before, drops the plan
+//! and answers [`SetError::Failed`] with the system's reason.
 //!
 //! ```text
 //! CONFIG SET pairs -> plan -> Change { next, changed } -> acts -> next in force -> +OK

@@ -1,52 +1,105 @@
 //! What a CONFIG SET asks of the system before it is in force, and how each core thread takes the
 //! new configuration over.
 //!
-//! An act that fails undoes nothing, for what can fail is tried before anything is changed for
-//! good: listening and the limits of the system are only looked at, the directory is changed last.
+//! Acts are tried in the order of [`place`]: what only looks, what changes something and can fail,
+//! the log last of these (it needs the new directory), and then what cannot fail. When one fails
+//! those before it are undone, the latest first, and nothing of the change is in force.
 
 use std::io;
+use std::path::PathBuf;
 
-use config::{Act, Change, Config, Level, OomMode, Parameter, SetError};
+use config::{Act, Change, Config, Level, OomMode, SetError};
 use telemetry::LogLevel;
 
+use crate::boot::room_for_clients;
 use crate::core::Core;
 use crate::log_switch;
 use crate::settings::{self, Settings};
 use crate::shared::Shared;
 
-/// Descriptors that the server needs for other things than clients: segments, rings, listeners (as
-/// many as Redis sets aside).
-const DESCRIPTORS_RESERVED: u64 = 32;
-
 /// Does all that `change` asks for. When it fails nothing was changed.
 pub(crate) fn act(shared: &Shared, now: &Config, change: &mut Change) -> Result<(), SetError> {
     let mut acts = change.acts();
-    // What changes the process at once comes behind what may be refused.
-    acts.sort_by_key(|(act, _)| matches!(act, Act::Directory | Act::LogLines));
+    acts.sort_by_key(|(act, _)| place(*act));
+    let mut done: Vec<Done> = Vec::with_capacity(acts.len());
     for (act, parameter) in acts {
-        let next = &mut change.next;
-        let done = match act {
-            Act::Listeners => listen(now, next),
-            Act::ClientsMax => allow_clients(next.clients.count_max),
-            Act::Directory => change_directory(next),
-            Act::Log if next.log.enabled => log_switch::prepare(shared, next),
-            // Every core thread turns it off when it takes its copy.
-            Act::Log => Ok(()),
-            Act::OomScore => score(next),
-            Act::LogLines => {
-                shared.set_log_level(log_level(next.server.lines.level));
-                Ok(())
+        match attempt(shared, now, &mut change.next, act) {
+            Ok(one) => done.push(one),
+            Err(reason) => {
+                done.into_iter().rev().for_each(|one| one.undo(shared, now));
+                return Err(SetError::failed(parameter, reason));
             }
-            // Reading the new value is all: every core thread does when it takes its copy.
-            Act::Memory | Act::Password | Act::Rhythm | Act::LatencyTracking | Act::Trim => Ok(()),
-        };
-        done.map_err(|reason| failed(parameter, reason))?;
+        }
     }
     Ok(())
 }
 
-fn failed(parameter: &Parameter, reason: String) -> SetError {
-    SetError::failed(parameter, reason)
+/// Where an act stands among the acts of one CONFIG SET.
+fn place(act: Act) -> u8 {
+    match act {
+        Act::Listeners | Act::ClientsMax => 0,
+        Act::OomScore => 1,
+        Act::Directory => 2,
+        Act::Log => 3,
+        Act::LogLines
+        | Act::Memory
+        | Act::Password
+        | Act::Rhythm
+        | Act::LatencyTracking
+        | Act::Trim => 4,
+    }
+}
+
+/// An act that went well: what undoing it takes.
+enum Done {
+    Nothing,
+    /// The log was prepared.
+    Log,
+    /// The score with the out-of-memory killer was written.
+    OomScore,
+    /// The working directory was this one.
+    Directory(Option<PathBuf>),
+}
+
+impl Done {
+    /// Undoes it; `now` is the configuration that stays in force.
+    fn undo(self, shared: &Shared, now: &Config) {
+        let undone = match self {
+            Self::Nothing | Self::Directory(None) => Ok(()),
+            Self::Log => {
+                log_switch::abandon(shared);
+                Ok(())
+            }
+            Self::OomScore => score(now),
+            Self::Directory(Some(before)) => {
+                std::env::set_current_dir(before).map_err(|error| system_reason(&error))
+            }
+        };
+        if let Err(reason) = undone {
+            tracing::warn!("A part of a refused CONFIG SET could not be undone: {reason}");
+        }
+    }
+}
+
+fn attempt(shared: &Shared, now: &Config, next: &mut Config, act: Act) -> Result<Done, String> {
+    match act {
+        Act::Listeners => listen(now, next).map(|()| Done::Nothing),
+        Act::ClientsMax => {
+            allow_clients(next.clients.count_max, shared.shards()).map(|()| Done::Nothing)
+        }
+        Act::OomScore => score(next).map(|()| Done::OomScore),
+        Act::Directory => change_directory(next).map(Done::Directory),
+        Act::Log if next.log.enabled => log_switch::prepare(shared, next).map(|()| Done::Log),
+        Act::LogLines => {
+            shared.set_log_level(log_level(next.server.lines.level));
+            Ok(Done::Nothing)
+        }
+        // Reading the new value is all, or turning the log off: every core thread does when it
+        // takes its copy.
+        Act::Log | Act::Memory | Act::Password | Act::Rhythm | Act::LatencyTracking | Act::Trim => {
+            Ok(Done::Nothing)
+        }
+    }
 }
 
 /// An error as the system's own words, without Rust's addition of its number.
@@ -71,39 +124,44 @@ fn listen(now: &Config, next: &Config) -> Result<(), String> {
     })
 }
 
-/// Whether the process may have as many descriptors as that many clients need.
-fn allow_clients(clients: u32) -> Result<(), String> {
-    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let Some(limit) = open_files_max(&limits) else { return Ok(()) };
-    if u64::from(clients) + DESCRIPTORS_RESERVED <= limit {
+/// Makes room for the descriptors that so many clients need.
+fn allow_clients(clients: u32, shards: usize) -> Result<(), String> {
+    let room = match room_for_clients(clients, shards) {
+        Ok(room) => room,
+        Err(error) => return Err(system_reason(&error)),
+    };
+    if u64::from(clients) <= room.clients {
         return Ok(());
     }
     Err(format!(
         "The operating system is not able to handle the specified number of clients, try with {}",
-        limit.saturating_sub(DESCRIPTORS_RESERVED)
+        room.clients
     ))
 }
 
-/// The soft limit in the line `Max open files  1024  4096  files`; `None`: there is none.
-fn open_files_max(limits: &str) -> Option<u64> {
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
-}
-
-/// Changes the working directory, and remembers it by its full path.
-fn change_directory(next: &mut Config) -> Result<(), String> {
+/// Changes the working directory, and remembers it by its full path. Gives what it was.
+fn change_directory(next: &mut Config) -> Result<Option<PathBuf>, String> {
+    let before = std::env::current_dir().ok();
     let directory = next.server.directory.as_path();
     std::env::set_current_dir(directory).map_err(|error| system_reason(&error))?;
     if let Ok(full) = std::env::current_dir() {
         next.server.directory = full.display().to_string().as_str().into();
     }
-    Ok(())
+    Ok(before)
 }
 
 /// The base of `oom_score_adj`: what the process had before we first changed it.
 static OOM_BASE: std::sync::OnceLock<i32> = std::sync::OnceLock::new();
 
 const OOM_FILE: &str = "/proc/self/oom_score_adj";
+
+/// Does at start what CONFIG SET oom-score-adj does. What is in the way is logged, no more.
+pub(crate) fn score_at_start(config: &Config) {
+    if config.server.oom.mode != OomMode::No {
+        // A failure has been logged.
+        let _ = score(config);
+    }
+}
 
 /// Tells the system how dear this process is when memory runs out.
 fn score(next: &Config) -> Result<(), String> {
@@ -177,20 +235,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_of_open_files_is_found() {
-        let text = "Limit   Soft Limit  Hard Limit  Units\n\
-                    Max open files            1024                 524288               files\n\
-                    Max locked memory         8388608              8388608              bytes\n";
-        assert_eq!(open_files_max(text), Some(1024));
-        assert_eq!(open_files_max("Max open files  unlimited unlimited files\n"), None);
-        assert_eq!(open_files_max(""), None);
-    }
-
-    #[test]
     fn too_many_clients_are_refused_with_what_would_do() {
-        let error = allow_clients(u32::MAX).expect_err("nobody has so many descriptors");
+        let error = allow_clients(u32::MAX, 2).expect_err("nobody has so many descriptors");
         assert!(error.starts_with("The operating system is not able to handle"), "{error}");
-        assert_eq!(allow_clients(1), Ok(()));
+        assert_eq!(allow_clients(1, 2), Ok(()));
     }
 
     #[test]

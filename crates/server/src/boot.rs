@@ -63,6 +63,7 @@ impl Server {
         let cpus = crate::cpus::allowed();
         let shards = crate::cpus::shards(config.server.shards as usize, &cpus);
         fit_clients(&mut config, shards)?;
+        crate::acts::score_at_start(&config);
         let clock = Clock::new();
         let listeners = open_listeners(&config)?;
         let registry: &'static Registry = Box::leak(Box::new(Registry::new()));
@@ -194,25 +195,40 @@ async fn run_thread(
 const OWN_DESCRIPTORS: u64 = 32;
 const SHARD_DESCRIPTORS: u64 = 16;
 
+/// How many descriptors there are, and for whom.
+pub(crate) struct Room {
+    /// The process may open so many.
+    limit: u64,
+    /// The server keeps so many for itself.
+    own: u64,
+    /// So many clients find one.
+    pub(crate) clients: u64,
+}
+
+/// Makes room for the descriptors of so many clients, as far as the system lets it.
+pub(crate) fn room_for_clients(clients: u32, shards: usize) -> io::Result<Room> {
+    let own = OWN_DESCRIPTORS + SHARD_DESCRIPTORS * shards as u64;
+    let limit = net::raise_descriptor_limit(u64::from(clients) + own)?;
+    Ok(Room { limit, own, clients: limit.saturating_sub(own) })
+}
+
 /// Makes room for `maxclients` descriptors, or lowers `maxclients` to the room there is: a client
 /// too many is then told so, instead of waiting in a backlog that nobody can accept from.
 fn fit_clients(config: &mut Config, shards: usize) -> Result<(), BootError> {
-    let own = OWN_DESCRIPTORS + SHARD_DESCRIPTORS * shards as u64;
     let asked = config.clients.count_max;
-    let limit = net::raise_descriptor_limit(u64::from(asked) + own)
+    let Room { limit, own, clients } = room_for_clients(asked, shards)
         .map_err(|error| BootError::Descriptors(error.to_string()))?;
-    let room = limit.saturating_sub(own);
-    if room == 0 {
+    if clients == 0 {
         return Err(BootError::Descriptors(format!(
             "the limit is {limit}, and {} are needed: raise it (ulimit -n)",
             own + 1
         )));
     }
-    if room < u64::from(asked) {
-        config.clients.count_max = u32::try_from(room).unwrap_or(u32::MAX);
+    if clients < u64::from(asked) {
+        config.clients.count_max = u32::try_from(clients).unwrap_or(u32::MAX);
         tracing::warn!(
-            "maxclients is {room} instead of {asked}: the process may open {limit} files, of which \
-             it needs {own} itself. Raise the limit with 'ulimit -n'."
+            "maxclients is {clients} instead of {asked}: the process may open {limit} files, of \
+             which it needs {own} itself. Raise the limit with 'ulimit -n'."
         );
     }
     Ok(())

@@ -121,6 +121,14 @@ pub(crate) fn prepare(shared: &Shared, next: &Config) -> Result<(), String> {
     Ok(())
 }
 
+/// Gives up what [`prepare`] made, as long as no cut was pushed.
+pub(crate) fn abandon(shared: &Shared) {
+    if let Some(switch) = shared.log_switch.lock().take_if(|switch| !switch.cut) {
+        switch.abandon();
+        shared.log_switch.lock_report().call_off();
+    }
+}
+
 impl Switch {
     fn begin(storage: FileStorage, config: &Config, shards: u16) -> Result<Self, String> {
         let log = settings::log(config);
@@ -265,8 +273,12 @@ impl Core {
             let config = self.shared.config();
             (config.log.enabled, settings::fsync_policy(&config))
         };
-        // It may have been turned off again meanwhile.
+        if self.has_failed_log() {
+            self.leave_log();
+        }
         if !enabled || self.shard.log.is_on() {
+            // It was turned off again meanwhile, before some shard began: nobody else gives it up.
+            self.call_off(generation);
             return;
         }
         let shared = Arc::clone(&self.shared);
@@ -337,13 +349,22 @@ impl Core {
 
     /// Turns this shard's log off if the generation that it logs to has failed: once a period.
     pub(crate) fn leave_failed_log(&mut self) {
-        let failed = self.shared.log_switch.failed.load(Ordering::Acquire);
-        if self.shard.switch.as_ref().is_some_and(|switch| switch.generation == failed) {
+        if self.has_failed_log() {
             self.shared.config().log.enabled = false;
-            self.cancel_base();
-            self.shard.log.turn_off();
-            self.shared.publish_log_refusal(self.mail.shard, None);
+            self.leave_log();
         }
+    }
+
+    /// Whether this shard logs to a generation that has failed.
+    fn has_failed_log(&self) -> bool {
+        let failed = self.shared.log_switch.failed.load(Ordering::Acquire);
+        self.shard.switch.as_ref().is_some_and(|switch| switch.generation == failed)
+    }
+
+    fn leave_log(&mut self) {
+        self.cancel_base();
+        self.shard.log.turn_off();
+        self.shared.publish_log_refusal(self.mail.shard, None);
     }
 
     /// The log is being turned off: what of a new generation is not complete is given up.
@@ -352,7 +373,12 @@ impl Core {
         if switch.base.is_some() {
             self.shard.keyspace.end_walk();
         }
-        if let Some(switch) = self.shared.log_switch.take(switch.generation) {
+        self.call_off(switch.generation);
+    }
+
+    /// Gives `generation` up, if it is still under way: nobody wants it any more.
+    fn call_off(&self, generation: u64) {
+        if let Some(switch) = self.shared.log_switch.take(generation) {
             switch.abandon();
             self.shared.log_switch.lock_report().call_off();
         }

@@ -39,6 +39,17 @@ pub(crate) struct Shared {
     replication_id: Mutex<String>,
 }
 
+/// Whether logs take writes. Every write looks at the count: on a line of its own, so that what
+/// else is shared does not take it from the caches of the core threads.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct LogRefusals {
+    /// Shards whose log refuses writes.
+    shards: AtomicUsize,
+    /// Why one of them last did.
+    reason: Mutex<String>,
+}
+
 /// How far the server is between its start and its end; nothing here goes back.
 #[derive(Debug, Default)]
 pub(crate) struct Life {
@@ -56,8 +67,7 @@ pub(crate) struct Life {
 struct Logs {
     /// The parts of transactions that shards have written.
     ledger: Mutex<Ledger>,
-    /// Why a shard's log last refused writes.
-    refusal: Mutex<String>,
+    refusals: LogRefusals,
 }
 
 /// Numbers of which each is given out once, whichever core thread asks.
@@ -100,6 +110,7 @@ struct PerCore {
     ring: AtomicI32,
     connections: AtomicUsize,
     memory_bytes: AtomicI64,
+    /// Read by nobody else: the others look at the count.
     log_refuses: AtomicBool,
 }
 
@@ -123,7 +134,7 @@ impl Shared {
             log_switch: LogSwitch::default(),
             logs: Logs {
                 ledger: Mutex::new(Ledger::new(shards)),
-                refusal: Mutex::new(String::new()),
+                refusals: LogRefusals::default(),
             },
             replication_id: Mutex::new(crate::seed::run_id()),
         }
@@ -244,27 +255,37 @@ impl Shared {
         self.memory_gauge.startup() + grown
     }
 
-    /// Says whether a shard's log takes writes, or why not.
+    /// Says whether a shard's log takes writes, or why not: its core thread does.
     pub(crate) fn publish_log_refusal(&self, shard: usize, refusal: Option<&str>) {
         let cell = &self.cores[shard].log_refuses;
-        if cell.load(Ordering::Relaxed) != refusal.is_some() {
-            if let Some(reason) = refusal {
-                let mut place = self.logs.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        if cell.load(Ordering::Relaxed) == refusal.is_some() {
+            return;
+        }
+        cell.store(refusal.is_some(), Ordering::Relaxed);
+        let LogRefusals { shards, reason: place } = &self.logs.refusals;
+        match refusal {
+            Some(reason) => {
+                let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
                 reason.clone_into(&mut place);
+                // Behind its reason: whoever sees the count finds that.
+                shards.fetch_add(1, Ordering::Release);
             }
-            cell.store(refusal.is_some(), Ordering::Release);
+            None => {
+                shards.fetch_sub(1, Ordering::Release);
+            }
         }
     }
 
     /// Why the log of some shard last refused writes, in the system's words.
     pub(crate) fn log_refusal(&self) -> String {
-        self.logs.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.logs.refusals.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether some shard's log refuses writes: then transactions over several shards are refused
     /// as a whole.
+    #[inline]
     pub(crate) fn some_log_refuses(&self) -> bool {
-        self.cores.iter().any(|core| core.log_refuses.load(Ordering::Acquire))
+        self.logs.refusals.shards.load(Ordering::Acquire) != 0
     }
 }
 
@@ -276,5 +297,30 @@ impl PerCore {
             memory_bytes: AtomicI64::new(0),
             log_refuses: AtomicBool::new(false),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_counts_once_however_often_it_is_said() {
+        let shared = Shared::new(3, Config::default(), Identity::new(None, 0), 1);
+        let say = |shard, refusal| shared.publish_log_refusal(shard, refusal);
+        assert!(!shared.some_log_refuses());
+        say(0, None);
+        say(1, Some("No space left on device"));
+        say(1, Some("again"));
+        say(2, Some("Input/output error"));
+        assert!(shared.some_log_refuses());
+        assert_eq!(shared.log_refusal(), "Input/output error");
+        say(1, None);
+        say(1, None);
+        assert!(shared.some_log_refuses(), "one still does");
+        say(2, None);
+        assert!(!shared.some_log_refuses());
+        say(0, Some("x"));
+        assert!(shared.some_log_refuses());
     }
 }

@@ -206,6 +206,53 @@ fn one_that_fails_is_shown_and_one_that_is_called_off_is_not() {
 }
 
 #[test]
+fn a_refused_change_leaves_the_log_free_to_be_turned_on() {
+    let folder = Folder::new();
+    let mut server = Fixture::with_config(SHARDS, folder.config(false));
+    let client = server.connect(0);
+    let log = folder.0.join("appendonlydir");
+    // Whatever the order in which they are named.
+    for line in ["appendonly yes maxclients 4000000000", "maxclients 4000000000 appendonly yes"] {
+        let refused = server.ask(client, &format!("CONFIG SET {line}"));
+        assert!(refused.contains("is not able to handle the specified number"), "{refused}");
+        assert_eq!(
+            server.ask(client, "CONFIG GET appendonly"),
+            "*2\r\n$10\r\nappendonly\r\n$2\r\nno\r\n"
+        );
+        assert!(!log.exists(), "nothing was prepared");
+    }
+    assert_eq!(server.ask(client, "CONFIG SET appendonly yes"), "+OK\r\n");
+    complete(&mut server);
+    assert!(report(&mut server, client).contains(&"aof_enabled:1".to_owned()));
+}
+
+#[test]
+fn what_was_prepared_can_be_given_up() {
+    let folder = Folder::new();
+    let mut server = Fixture::with_config(SHARDS, folder.config(false));
+    let client = server.connect(0);
+    let shared = std::sync::Arc::clone(&server.cores[0].shared);
+    super::prepare(&shared, &folder.config(true)).expect("there is room");
+    assert!(super::prepare(&shared, &folder.config(true)).is_err(), "one at a time");
+    super::abandon(&shared);
+    assert_eq!(server.ask(client, "CONFIG SET appendonly yes"), "+OK\r\n");
+    complete(&mut server);
+}
+
+#[test]
+fn turning_it_off_at_once_leaves_it_free_to_be_turned_on() {
+    for home in 0..SHARDS {
+        let folder = Folder::new();
+        let mut server = Fixture::with_config(SHARDS, folder.config(false));
+        let (on, off) = (server.connect(0), server.connect(home));
+        server.give(on, b"CONFIG SET appendonly yes\r\n");
+        assert_eq!(server.send(off, b"CONFIG SET appendonly no\r\n"), "+OK\r\n");
+        assert_eq!(server.ask(off, "CONFIG SET appendonly yes"), "+OK\r\n");
+        complete(&mut server);
+    }
+}
+
+#[test]
 fn the_directory_of_another_server_is_refused() {
     let folder = Folder::new();
     let theirs = FileStorage::new(&folder.0).lock(LOCK_NAME).expect("nobody has it");
