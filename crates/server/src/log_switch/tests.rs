@@ -240,16 +240,19 @@ fn what_was_prepared_can_be_given_up() {
 }
 
 #[test]
-fn turning_it_off_at_once_leaves_it_free_to_be_turned_on() {
-    for home in 0..SHARDS {
-        let folder = Folder::new();
-        let mut server = Fixture::with_config(SHARDS, folder.config(false));
-        let (on, off) = (server.connect(0), server.connect(home));
-        server.give(on, b"CONFIG SET appendonly yes\r\n");
-        assert_eq!(server.send(off, b"CONFIG SET appendonly no\r\n"), "+OK\r\n");
-        assert_eq!(server.ask(off, "CONFIG SET appendonly yes"), "+OK\r\n");
-        complete(&mut server);
-    }
+fn turning_it_off_before_the_cut_leaves_it_free_to_be_turned_on() {
+    let folder = Folder::new();
+    let mut server = Fixture::with_config(SHARDS, folder.config(false));
+    let client = server.connect(0);
+    let shared = std::sync::Arc::clone(&server.cores[0].shared);
+    super::prepare(&shared, &folder.config(true)).expect("there is room");
+    shared.config().log.enabled = true;
+    // Shard 0 pushes the cut; before any shard comes to it, the log is turned off again.
+    server.cores[0].apply_config();
+    shared.config().log.enabled = false;
+    server.settle();
+    assert_eq!(server.ask(client, "CONFIG SET appendonly yes"), "+OK\r\n");
+    complete(&mut server);
 }
 
 #[test]
