@@ -49,8 +49,7 @@ pub enum Changeable {
 /// What the server has to do for a change to take effect, beyond reading the new value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Act {
-    /// Close and open the TCP listeners (`port`, `bind`). May fail: `Unable to listen on this
-    /// port`.
+    /// Listen elsewhere (`port`, `bind`). Fails: listeners are opened at start.
     Listeners,
     /// Raise the limit of open files (`maxclients`). May fail.
     ClientsMax,

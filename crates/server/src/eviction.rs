@@ -2,8 +2,8 @@
 //!
 //! What counts is the whole server's memory: each core thread says what its records, its objects
 //! and its buffers take, and all add these up. A shard that finds the sum too high evicts its own
-//! keys, by the policy, until there is room or [`EVICT_NS_MAX`] has passed; what is left is done in
-//! the background, by all shards, so that memory falls also where nobody writes.
+//! keys, by the policy, until there is room or the time that `maxmemory-eviction-tenacity` gives has
+//! passed (half a millisecond by default); what is left is done in the background, by all shards, so that memory falls also where nobody writes.
 //!
 //! Nothing is ever refused in the middle of a transaction over several shards: its home asks before
 //! the parts are sent.
@@ -14,9 +14,6 @@ use resp::CommandError;
 use spec::Flags;
 
 use crate::core::Core;
-
-/// How long one command may be kept by evictions: half of the millisecond of DESIGN.md section 4.
-const EVICT_NS_MAX: u64 = 500_000;
 
 impl Core {
     /// Makes room for a command that is about to run here.
@@ -42,7 +39,7 @@ impl Core {
         if self.shared.memory_bytes() <= max {
             return true;
         }
-        let until_ns = self.time.now_ns() + EVICT_NS_MAX;
+        let until_ns = self.time.now_ns().saturating_add(self.settings.limits.evict_ns_max);
         loop {
             // What is deleted already goes first: no further key has to for it.
             if self.shard.keyspace.doomed().is_empty() && !self.evict_one() {

@@ -47,6 +47,8 @@ pub(crate) struct ServerLimits {
     pub(crate) hz: u32,
     /// `maxmemory`; 0: no bound.
     pub(crate) memory_bytes_max: u64,
+    /// How long one command may be kept by evictions (`maxmemory-eviction-tenacity`).
+    pub(crate) evict_ns_max: u64,
 }
 
 /// `client-output-buffer-limit` of one class; 0: no bound.
@@ -117,6 +119,7 @@ impl ServerLimits {
             idle_timeout_s: u64::from(config.clients.timeout_seconds),
             hz: config.keyspace.hz,
             memory_bytes_max: config.memory.bytes_max,
+            evict_ns_max: evict_ns_max(config.memory.eviction_tenacity),
         }
     }
 }
@@ -156,6 +159,18 @@ fn keyspace_settings(config: &Config) -> keyspace::Settings {
     }
 }
 
+/// How long a command may be kept by evictions at this tenacity: 50 us a point up to the default of
+/// 10, which is half of the millisecond that a tick may take; 15 % more for each point beyond; 100
+/// is without bound (Redis: evict.c, redis.conf).
+fn evict_ns_max(tenacity: u32) -> u64 {
+    const POINT_NS: u64 = 50_000;
+    match tenacity {
+        0..=10 => POINT_NS * u64::from(tenacity),
+        11..=99 => ((10 * POINT_NS) as f64 * 1.15f64.powi(tenacity as i32 - 10)) as u64,
+        _ => u64::MAX,
+    }
+}
+
 fn eviction_policy(policy: Policy) -> keyspace::EvictionPolicy {
     use keyspace::EvictionPolicy;
     match policy {
@@ -188,5 +203,21 @@ pub(crate) fn log(config: &Config) -> LogSettings {
         append_file: config.log.file_name.to_string_lossy(),
         policy: fsync_policy(config),
         load_truncated: config.log.load_truncated,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tenacity_is_time() {
+        assert_eq!(evict_ns_max(0), 0);
+        assert_eq!(evict_ns_max(1), 50_000);
+        assert_eq!(evict_ns_max(10), 500_000);
+        assert_eq!(evict_ns_max(11), 575_000);
+        assert_eq!(evict_ns_max(99) / 1_000_000_000, 126, "seconds");
+        assert_eq!(evict_ns_max(100), u64::MAX);
+        assert!((0..100).all(|it| evict_ns_max(it) < evict_ns_max(it + 1)));
     }
 }

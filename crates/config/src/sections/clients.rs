@@ -89,7 +89,8 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     Parameter::new(
         "client-output-buffer-limit",
         OUTPUT,
-        "Unsent reply bytes before a client is closed: hard, soft, soft seconds, by class.",
+        "Unsent reply bytes before a client is closed: hard, soft, soft seconds, by class. All \
+         clients are of class normal: there are no replicas and no subscribers yet.",
     ),
     Parameter::new(
         "tracking-table-max-keys",

@@ -123,7 +123,8 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     Parameter::new(
         "maxmemory-eviction-tenacity",
         integer!(memory.eviction_tenacity, 10, 0, 100),
-        "How hard eviction tries before commands go on.",
+        "How long one command may be kept by evictions: 50 us a point up to 10, 15 % more for each \
+         further one; 100: until there is room.",
     ),
     Parameter::new(
         "lfu-log-factor",

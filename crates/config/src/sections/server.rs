@@ -111,7 +111,7 @@ words! {
     pub enum Supervised {
         /// Nobody.
         No = "no",
-        /// upstart, by SIGSTOP.
+        /// upstart, by SIGSTOP, where the environment has UPSTART_JOB.
         Upstart = "upstart",
         /// systemd, by a message to NOTIFY_SOCKET.
         Systemd = "systemd",
@@ -195,6 +195,7 @@ impl ShutdownOptions {
 }
 
 const IO_THREADS: &str = "every shard does its own input and output; see `shards`";
+const SIGNALS: &str = "either signal ends the server in order: the log is written and synced";
 const CPU_LISTS: &str = "core threads are pinned one to a CPU; restrict them with taskset";
 
 pub(crate) const PARAMETERS: &[Parameter] = &[
@@ -218,7 +219,7 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     Parameter::new(
         "supervised",
         word!(server.process.supervised: Supervised, "no"),
-        "Who is told that the server is ready.",
+        "Who is told that the server is ready: upstart by SIGSTOP, systemd by a message.",
     )
     .at_start(),
     Parameter::new(
@@ -289,7 +290,7 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     Parameter::new(
         "oom-score-adj-values",
         OOM_SCORES,
-        "Scores as primary, as replica, of a child.",
+        "Scores as primary, as replica, of a child. There are only primaries: the first counts.",
     )
     .act(Act::OomScore),
     Parameter::new(
@@ -298,8 +299,8 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
         "Seconds that a shutdown waits for replicas.",
     )
     .inert(why::REPLICATION),
-    Parameter::new("shutdown-on-sigint", ON_SIGINT, "What SIGINT does."),
-    Parameter::new("shutdown-on-sigterm", ON_SIGTERM, "What SIGTERM does."),
+    Parameter::new("shutdown-on-sigint", ON_SIGINT, "What SIGINT does.").inert(SIGNALS),
+    Parameter::new("shutdown-on-sigterm", ON_SIGTERM, "What SIGTERM does.").inert(SIGNALS),
     Parameter::new("server_cpulist", text!(server.cpus.server, ""), "CPUs of the main threads.")
         .at_start()
         .inert(CPU_LISTS),
