@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use config::{Config, Invocation, Level, Origin, Reason, Source, Supervised};
-use server::{BootError, Server};
+use server::{BootError, CommandNames, Server};
 use telemetry::{LogControl, LogLevel, LogSettings};
 
-use crate::signals::SignalWatch;
+use crate::signals::{self, SignalWatch};
 
 /// Runs a server until it is told to end.
 pub(crate) fn serve(invocation: &Invocation) -> ExitCode {
@@ -52,7 +52,12 @@ fn run(config: Config, file: Option<PathBuf>, control: LogControl) -> ExitCode {
     server.keep_log_control(control);
     write_pid_file(pid_file.as_path());
     tracing::info!("Ready to accept connections on port {port}");
-    notify(supervised, "READY=1\nSTATUS=Ready to accept connections\n");
+    match supervised {
+        Supervised::Upstart | Supervised::Auto if std::env::var_os("UPSTART_JOB").is_some() => {
+            stop_for_upstart();
+        }
+        _ => notify(supervised, "READY=1\nSTATUS=Ready to accept connections\n"),
+    }
     let (ender, closer) = (server.ender(), signals.closer());
     // The main thread sleeps in the watch; SHUTDOWN ends the server without any signal.
     let joined = std::thread::spawn(move || {
@@ -105,7 +110,11 @@ fn load(invocation: &Invocation) -> Result<Config, String> {
         std::io::stdin().read_to_end(&mut input).map_err(|error| error.to_string())?;
     }
     let stdin = invocation.stdin.then_some(input.as_slice());
-    config::load(invocation, stdin, &mut read_files).map_err(|error| error.to_string())
+    let mut names = CommandNames::new();
+    let mut rename = |from: &[u8], to: &[u8]| {
+        names.rename(from, to).map_err(|error| Reason::from(error.to_string()))
+    };
+    config::load(invocation, stdin, &mut read_files, &mut rename).map_err(|error| error.to_string())
 }
 
 /// Reads the file, or the files, that the command line or an `include` names.
@@ -164,6 +173,14 @@ fn write_pid_file(path: &Path) {
     }
     if let Err(error) = std::fs::write(path, format!("{}\n", std::process::id())) {
         tracing::warn!("Cannot write the pid file {}: {error}", path.display());
+    }
+}
+
+/// Tells upstart: a job that says `expect stop` is ready when it stops, and is then continued.
+fn stop_for_upstart() {
+    tracing::info!("Stopping for upstart, which continues the server");
+    if let Err(error) = signals::stop() {
+        tracing::warn!("Cannot tell upstart: {error}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGSTOP, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
 /// Receives what the process is told by signals.
@@ -24,4 +24,9 @@ impl SignalWatch {
         let signal = self.0.forever().next()?;
         Some(if signal == SIGINT { "SIGINT" } else { "SIGTERM" })
     }
+}
+
+/// Stops the process until somebody continues it.
+pub(crate) fn stop() -> io::Result<()> {
+    signal_hook::low_level::raise(SIGSTOP)
 }

@@ -30,6 +30,8 @@ fn a_wrong_configuration_is_refused_with_its_line() {
         ("databases 16\nno-such-directive 1\n", 2, "Bad directive or wrong number of arguments"),
         ("appendonly perhaps\n", 1, "argument must be 'yes' or 'no'"),
         ("save 60\n", 1, ""),
+        ("port 0\nrename-command NOSUCH x\n", 2, "No such command in rename-command"),
+        ("rename-command GET set\n", 1, "Target command name already exists"),
         ("bind \"127.0.0.1\n", 1, "Unbalanced quotes in configuration line"),
     ] {
         let said = refused_configuration(lines);
@@ -57,6 +59,23 @@ fn a_missing_configuration_is_refused() {
 fn daemonize_is_refused_with_a_hint() {
     let said = refused_configuration("daemonize yes\n");
     assert!(said.contains("daemonize") && said.contains("systemd"), "{said}");
+}
+
+#[test]
+fn commands_go_by_the_names_that_the_configuration_gives() {
+    let options = "--rename-command SET put --rename-command CONFIG settings";
+    let server = Server::start(options);
+    let mut client = server.client();
+    assert_eq!(client.ask("put k v"), Value::ok());
+    assert_eq!(client.ask("SETTINGS GET port").elements().len(), 2);
+    for line in ["SET k w", "CONFIG GET port"] {
+        let reply = client.ask(line);
+        assert!(reply.error().starts_with("ERR unknown command"), "{line}: {reply:?}");
+    }
+    drop(client);
+    let server = server.restart(options);
+    assert_eq!(server.client().ask("GET k"), Value::bulk("v"));
+    server.stop();
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::config::{Config, SECTIONS};
 use crate::kind::Kind;
 use crate::number::{self, Unit};
-use crate::parameter::{Changeable, Parameter, Standing};
+use crate::parameter::{Act, Changeable, Parameter, Standing};
 
 const HEAD: &str = "\
 # Configuration
@@ -17,7 +17,7 @@ const HEAD: &str = "\
 it is, options override it, `-` reads more of it from standard input.
 
 - *Change*: `live` by CONFIG SET; `gated` by CONFIG SET where `enable-protected-configs` allows it;
-  `start` only at start.
+  `start` only at start. CONFIG SET of `bind` and `port` takes only the value that they have.
 - *Effect*: `works`, or since when the directive is accepted without effect, and why. Such a value
   is checked, shown by CONFIG GET and kept by CONFIG REWRITE.
 - Sizes take `k`, `m`, `g` (powers of 1000) and `kb`, `mb`, `gb` (powers of 1024).
@@ -29,7 +29,7 @@ const TAIL: &str = "
 | directive | effect |
 |---|---|
 | `include <pattern>` | works: the files take effect where the line stands; 16 deep at most |
-| `rename-command <from> <to>` | read and kept; the server applies it, or refuses to start |
+| `rename-command <from> <to>` | works: `<from>` is called `<to>` from then on, or not at all (`\"\"`); the log keeps the names that clients used, so change no name of a write while there is a log |
 | `user <name> <rules ...>` | accepted without effect since 0.1.0: no ACL users yet |
 | `loadmodule <path> ...` | accepted without effect since 0.1.0: Bobbin loads no modules |
 | `<module>.<name> <value>` | as `loadmodule`, and refused where no module is named |
@@ -59,6 +59,8 @@ fn row(text: &mut String, parameter: &Parameter, default: &Config) {
         shown => format!("`{}`", String::from_utf8_lossy(&shown)),
     };
     let change = match parameter.change {
+        // Listeners are opened at start: see `Act::Listeners`.
+        _ if parameter.act == Some(Act::Listeners) => "start",
         Changeable::Live => "live",
         Changeable::Protected => "gated",
         Changeable::AtStart => "start",

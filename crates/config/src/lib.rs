@@ -31,7 +31,7 @@ mod text;
 pub use arguments::Invocation;
 pub use config::{Config, is_sensitive, parameter, parameters};
 pub use document::document;
-pub use load::{LoadError, Origin, Read, Source, load};
+pub use load::{LoadError, Origin, Read, Rename, Source, load};
 pub use number::{Size, Unit};
 pub use parameter::{Act, Changeable, Parameter, Standing};
 pub use reason::Reason;

@@ -3,7 +3,8 @@
 //! Lines take effect in the order file, standard input, options, so that a later one overrides an
 //! earlier one; an `include` takes effect where it stands. `save`, `user`, `rename-command` and
 //! `loadmodule` add up instead. The caller reads: `load` hands it the pattern of each `include` and
-//! gets back the files that match. Includes are bounded in depth and in number, so that a file
+//! gets back the files that match. The caller, too, knows the commands: it judges each
+//! `rename-command`. Includes are bounded in depth and in number, so that a file
 //! which includes itself is an error rather than the end of the stack.
 //!
 //! Errors print as redis-server prints them, with the place on a line of its own at the end.
@@ -75,14 +76,20 @@ const REDIS_VERSION: &str = "7.2.4";
 /// Gives the files that match the pattern of an `include`, or the one file of the command line.
 pub type Read<'a> = dyn FnMut(&[u8]) -> Result<Vec<Source>, Reason> + 'a;
 
+/// Renames a command, or removes it (the second name is empty), for those who come after; `Err`:
+/// why the line is refused.
+pub type Rename<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), Reason> + 'a;
+
 /// The configuration that the file of `invocation` (read through `read`), then `stdin` (what
 /// standard input holds, `None` unless [`Invocation::stdin`]), then its options say together.
+/// `rename` is asked about each `rename-command`, in their order.
 pub fn load(
     invocation: &Invocation,
     stdin: Option<&[u8]>,
     read: &mut Read<'_>,
+    rename: &mut Rename<'_>,
 ) -> Result<Config, LoadError> {
-    let mut loader = Loader { config: Config::default(), seen: Vec::new(), files: 0, read };
+    let mut loader = Loader { config: Config::default(), seen: Vec::new(), files: 0, read, rename };
     if let Some(file) = &invocation.file {
         loader.include(file, 0)?;
     }
@@ -104,6 +111,7 @@ struct Loader<'a, 'b> {
     seen: Vec<&'static str>,
     files: usize,
     read: &'a mut Read<'b>,
+    rename: &'a mut Rename<'b>,
 }
 
 /// What is wrong with a line: the line itself, or something in a file that it includes.
@@ -173,7 +181,10 @@ impl Loader<'_, '_> {
                 }
                 return self.include(pattern, depth + 1).map_err(Fault::Within);
             }
-            (b"rename-command", [_, _]) => directives.renamed_commands.push(arguments.to_vec()),
+            (b"rename-command", [from, to]) => {
+                (self.rename)(from, to)?;
+                directives.renamed_commands.push(arguments.to_vec());
+            }
             (b"user", [_, ..]) => directives.users.push(arguments.to_vec()),
             (b"loadmodule", [_, ..]) => directives.modules.push(arguments.to_vec()),
             (b"sentinel", _) => return Err("sentinel directive while not in sentinel mode".into()),

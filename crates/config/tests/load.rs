@@ -22,7 +22,11 @@ fn try_load(main: &str, options: &[&str], files: &[(&str, &str)]) -> Result<Conf
             .collect();
         if found.is_empty() { Err(Reason::from("No such file or directory")) } else { Ok(found) }
     };
-    load(&Invocation::parse(&arguments), None, &mut read)
+    load(&Invocation::parse(&arguments), None, &mut read, &mut any_name)
+}
+
+fn any_name(_: &[u8], _: &[u8]) -> Result<(), Reason> {
+    Ok(())
 }
 
 fn loaded(main: &str, options: &[&str]) -> Config {
@@ -162,9 +166,10 @@ fn standard_input_comes_between_file_and_options() {
     let invocation = Invocation::parse(&[b"-".to_vec(), b"--hz".to_vec(), b"7".to_vec()]);
     assert!(invocation.stdin);
     let mut no_file = |_: &[u8]| Err(Reason::from("none"));
-    let config = load(&invocation, Some(b"hz 6\nport 5\n"), &mut no_file).unwrap();
+    let config = load(&invocation, Some(b"hz 6\nport 5\n"), &mut no_file, &mut any_name).unwrap();
     assert_eq!((config.keyspace.hz, config.network.port), (7, 5));
-    let error = load(&invocation, Some(b"x\n"), &mut no_file).unwrap_err().to_string();
+    let error =
+        load(&invocation, Some(b"x\n"), &mut no_file, &mut any_name).unwrap_err().to_string();
     assert!(error.ends_with("(standard input, line 1)"));
 }
 
@@ -176,4 +181,23 @@ fn directives_that_are_not_parameters_are_kept_in_order() {
     assert_eq!(directives.users[1], [Text::from("b"), Text::from("off")]);
     assert_eq!(directives.renamed_commands, [[Text::from("CONFIG"), Text::default()]]);
     assert_eq!(directives.modules[0].len(), 3);
+}
+
+#[test]
+fn a_renaming_that_the_caller_refuses_is_an_error_with_its_line() {
+    let invocation = Invocation { stdin: true, ..Invocation::default() };
+    let mut no_file = |_: &[u8]| Err(Reason::from("none"));
+    let mut seen = Vec::new();
+    let mut rename = |from: &[u8], to: &[u8]| {
+        seen.push((from.to_vec(), to.to_vec()));
+        if from == b"NOSUCH" { Err(Reason::from("No such command")) } else { Ok(()) }
+    };
+    let text = b"rename-command GET fetch\n\nrename-command NOSUCH \"\"\nrename-command SET x\n";
+    let error = load(&invocation, Some(text), &mut no_file, &mut rename).unwrap_err().to_string();
+    assert!(
+        error.contains("at line 3\n>>> 'rename-command NOSUCH \"\"'\nNo such command"),
+        "{error}"
+    );
+    assert_eq!(seen[0], (b"GET".to_vec(), b"fetch".to_vec()));
+    assert_eq!(seen.len(), 2, "what comes behind the fault is not looked at");
 }

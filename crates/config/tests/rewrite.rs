@@ -5,7 +5,8 @@ use config::{Config, Invocation, Reason, load, parameters, rewrite};
 
 fn parse(text: &[u8]) -> Option<Config> {
     let invocation = Invocation { stdin: true, ..Invocation::default() };
-    load(&invocation, Some(text), &mut |_| Err(Reason::from("no files here"))).ok()
+    load(&invocation, Some(text), &mut |_| Err(Reason::from("no files here")), &mut |_, _| Ok(()))
+        .ok()
 }
 
 fn rewritten(text: &str, pairs: &[(&str, &str)]) -> String {

@@ -60,13 +60,14 @@ impl Server {
     /// # Errors
     /// [`BootError`] says what is in the way.
     pub fn start(mut config: Config, config_file: Option<String>) -> Result<Self, BootError> {
+        let registry = Registry::with_names(&config).map_err(BootError::Rename)?;
+        let registry: &'static Registry = Box::leak(Box::new(registry));
         let cpus = crate::cpus::allowed();
         let shards = crate::cpus::shards(config.server.shards as usize, &cpus);
         fit_clients(&mut config, shards)?;
         crate::acts::score_at_start(&config);
         let clock = Clock::new();
         let listeners = open_listeners(&config)?;
-        let registry: &'static Registry = Box::leak(Box::new(Registry::new()));
         let storage = FileStorage::new(settings::log(&config).directory);
         let mut recovery = Recovery::open(storage, &config, shards, registry)?;
         let lock = recovery.take_lock();

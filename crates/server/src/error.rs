@@ -6,6 +6,8 @@ use std::io;
 use durability::RecoveryError;
 use net::RingError;
 
+use crate::registry::RenameError;
+
 /// Why the server did not start. `Display` says what to do about it.
 #[derive(Debug)]
 pub enum BootError {
@@ -23,6 +25,8 @@ pub enum BootError {
     LogNames(String),
     /// The log cannot be recovered.
     Recovery(RecoveryError),
+    /// A command cannot be renamed as the configuration says.
+    Rename(RenameError),
     /// Too few descriptors may be opened.
     Descriptors(String),
     /// A core thread could not be started, or ended.
@@ -56,6 +60,7 @@ impl fmt::Display for BootError {
             Self::Directory(directory, error) => {
                 write!(formatter, "cannot use the data directory {directory}: {error}")
             }
+            Self::Rename(error) => write!(formatter, "{error}"),
             Self::LogNames(name) => write!(formatter, "'{name}' cannot name the log's files"),
             Self::Recovery(error) => write!(formatter, "cannot recover the log: {error}"),
             Self::Descriptors(error) => write!(formatter, "too few open files allowed: {error}"),

@@ -69,3 +69,4 @@ mod work;
 
 pub use boot::{Ender, Server, check_system, glob_matches};
 pub use error::BootError;
+pub use registry::{CommandNames, RenameError};

@@ -349,7 +349,7 @@ fn find_command(
 ) -> Result<(u16, &'static ShardCommand), String> {
     let name = arguments.get(0).ok_or("an empty command")?;
     let entry = registry
-        .resolve(name, arguments.get(1))
+        .resolve_record(name, arguments.get(1))
         .map_err(|_| format!("unknown command '{}'", String::from_utf8_lossy(name)))?;
     let Action::Shard(command) = entry.action else {
         return Err(format!("'{}' does not belong into a log", entry.spec.name));

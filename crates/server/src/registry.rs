@@ -3,8 +3,16 @@
 //! The slices of shard commands and session commands become one table at start. A name is looked up
 //! for each request, so the table is a power-of-two array probed linearly from a hash of the name's
 //! first eight bytes and its length; names are compared without regard to case.
+//!
+//! `rename-command` gives commands other names, or none, before anybody looks one up. What COMMAND
+//! and INFO tell of a command goes by its declared name all the same, as in Redis. The log holds
+//! what clients sent; a record is found by either name ([`Registry::resolve_record`]), so that what
+//! was logged before a command was renamed, or was logged by the server itself, can be recovered.
+
+use std::fmt;
 
 use commands::ShardCommand;
+use config::Config;
 use spec::Spec;
 
 use crate::commands::SessionCommand;
@@ -26,6 +34,8 @@ pub(crate) struct Entry {
     pub(crate) number: u16,
     pub(crate) spec: &'static Spec,
     pub(crate) action: Action,
+    /// What clients call it: the declared name unless it was renamed.
+    name: Box<[u8]>,
     /// Subcommands, in the order of their declaration.
     pub(crate) subcommands: Vec<Self>,
 }
@@ -33,6 +43,8 @@ pub(crate) struct Entry {
 /// All commands.
 pub(crate) struct Registry {
     entries: Vec<Entry>,
+    /// Commands that have no name any more.
+    removed: Vec<Entry>,
     /// Index + 1 into `entries`; 0: free. At most half full.
     table: Vec<u16>,
     /// By number.
@@ -48,13 +60,30 @@ pub(crate) enum Unknown {
     Subcommand(&'static Spec),
 }
 
+/// Why a `rename-command` is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RenameError {
+    /// There is no command of the first name.
+    NoSuchCommand,
+    /// There is one of the second name already.
+    NameTaken,
+}
+
+/// The names that commands have, for those who read a configuration.
+pub struct CommandNames(Registry);
+
 const TABLE_SLOTS: usize = 1024;
 
 impl Registry {
     /// The registry of all families.
     pub(crate) fn new() -> Self {
-        let mut registry =
-            Self { entries: Vec::new(), table: vec![0; TABLE_SLOTS], names: Vec::new(), count: 0 };
+        let mut registry = Self {
+            entries: Vec::new(),
+            removed: Vec::new(),
+            table: Vec::new(),
+            names: Vec::new(),
+            count: 0,
+        };
         let families = commands::FAMILIES.iter().flat_map(|family| family.iter());
         let shard = families.chain(commands::DEBUG_COMMANDS);
         for command in shard {
@@ -69,6 +98,38 @@ impl Registry {
         }
         registry.settle();
         registry
+    }
+
+    /// The registry of all families, with the names that `config` gives them.
+    ///
+    /// # Errors
+    /// A `rename-command` cannot be.
+    pub(crate) fn with_names(config: &Config) -> Result<Self, RenameError> {
+        let mut registry = Self::new();
+        for names in &config.security.directives.renamed_commands {
+            if let [from, to] = names.as_slice() {
+                registry.rename(from, to)?;
+            }
+        }
+        Ok(registry)
+    }
+
+    /// Calls the command `from` `to`, and no longer `from`; an empty `to` removes it.
+    fn rename(&mut self, from: &[u8], to: &[u8]) -> Result<(), RenameError> {
+        let is_called = |name: &[u8], entry: &Entry| entry.name.eq_ignore_ascii_case(name);
+        let index = self.entries.iter().position(|entry| is_called(from, entry));
+        let index = index.ok_or(RenameError::NoSuchCommand)?;
+        let others = self.entries.iter().enumerate().filter(|(other, _)| *other != index);
+        if others.into_iter().any(|(_, entry)| is_called(to, entry)) {
+            return Err(RenameError::NameTaken);
+        }
+        if to.is_empty() {
+            self.removed.push(self.entries.remove(index));
+        } else {
+            self.entries[index].name = to.into();
+        }
+        self.fill_table();
+        Ok(())
     }
 
     /// How many commands there are, subcommands included: the bound of [`Entry::number`].
@@ -106,7 +167,7 @@ impl Registry {
                 return None;
             }
             let entry = &self.entries[usize::from(index) - 1];
-            if entry.spec.name.as_bytes().eq_ignore_ascii_case(name) {
+            if entry.name.eq_ignore_ascii_case(name) {
                 return Some(entry);
             }
             slot = (slot + 1) & (TABLE_SLOTS - 1);
@@ -124,21 +185,28 @@ impl Registry {
     /// The command that a request's first words name.
     #[inline]
     pub(crate) fn resolve(&self, name: &[u8], second: Option<&[u8]>) -> Result<&Entry, Unknown> {
-        let entry = self.find(name).ok_or(Unknown::Command)?;
-        if entry.subcommands.is_empty() {
-            return Ok(entry);
-        }
-        match second {
-            None => Ok(entry),
-            Some(second) => entry.subcommand(second).ok_or(Unknown::Subcommand(entry.spec)),
-        }
+        self.find(name).ok_or(Unknown::Command)?.resolve(second)
+    }
+
+    /// The command that a record's first words name: as clients call it, or as it is declared.
+    pub(crate) fn resolve_record(
+        &self,
+        name: &[u8],
+        second: Option<&[u8]>,
+    ) -> Result<&Entry, Unknown> {
+        let declared = || {
+            let mut all = self.entries.iter().chain(&self.removed);
+            all.find(|entry| entry.spec.name.as_bytes().eq_ignore_ascii_case(name))
+        };
+        self.find(name).or_else(declared).ok_or(Unknown::Command)?.resolve(second)
     }
 
     fn add(&mut self, spec: &'static Spec, action: Action) {
         let number = self.count;
         self.count += 1;
         self.names.push(spec.name);
-        let entry = Entry { number, spec, action, subcommands: Vec::new() };
+        let name = spec.name.as_bytes().into();
+        let entry = Entry { number, spec, action, name, subcommands: Vec::new() };
         match spec.subcommand() {
             None => self.entries.push(entry),
             Some((container, _)) => {
@@ -169,19 +237,35 @@ impl Registry {
                 subcommand.number = debug.number;
             }
         }
-        assert!(entries.len() * 2 <= TABLE_SLOTS, "the name table is at most half full");
-        for (index, entry) in entries.iter().enumerate() {
-            let mut slot = hash(entry.spec.name.as_bytes()) & (TABLE_SLOTS - 1);
+        self.entries = entries;
+        self.fill_table();
+    }
+
+    fn fill_table(&mut self) {
+        assert!(self.entries.len() * 2 <= TABLE_SLOTS, "the name table is at most half full");
+        self.table = vec![0; TABLE_SLOTS];
+        for (index, entry) in self.entries.iter().enumerate() {
+            let mut slot = hash(&entry.name) & (TABLE_SLOTS - 1);
             while self.table[slot] != 0 {
                 slot = (slot + 1) & (TABLE_SLOTS - 1);
             }
             self.table[slot] = index as u16 + 1;
         }
-        self.entries = entries;
     }
 }
 
 impl Entry {
+    /// Itself, or the subcommand that the second word names.
+    #[inline]
+    fn resolve(&self, second: Option<&[u8]>) -> Result<&Self, Unknown> {
+        match second {
+            Some(second) if !self.subcommands.is_empty() => {
+                self.subcommand(second).ok_or(Unknown::Subcommand(self.spec))
+            }
+            _ => Ok(self),
+        }
+    }
+
     /// The subcommand called `name`, in any case.
     pub(crate) fn subcommand(&self, name: &[u8]) -> Option<&Self> {
         self.subcommands.iter().find(|entry| {
@@ -193,6 +277,39 @@ impl Entry {
     }
 }
 
+impl CommandNames {
+    /// The names that commands are declared with.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Registry::new())
+    }
+
+    /// Calls the command `from` `to`, and no longer `from`; an empty `to` removes it.
+    ///
+    /// # Errors
+    /// There is no command `from`, or already one called `to`.
+    pub fn rename(&mut self, from: &[u8], to: &[u8]) -> Result<(), RenameError> {
+        self.0.rename(from, to)
+    }
+}
+
+impl Default for CommandNames {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Display for RenameError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::NoSuchCommand => "No such command in rename-command",
+            Self::NameTaken => "Target command name already exists",
+        })
+    }
+}
+
+impl std::error::Error for RenameError {}
+
 /// A hash of a name without regard to the case of its letters.
 #[inline]
 fn hash(name: &[u8]) -> usize {
@@ -203,4 +320,66 @@ fn hash(name: &[u8]) -> usize {
     let word = u64::from_le_bytes(first) | 0x2020_2020_2020_2020;
     let mixed = (word ^ name.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (mixed >> 48) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn declared(registry: &Registry, name: &str) -> Option<&'static str> {
+        registry.find(name.as_bytes()).map(|entry| entry.spec.name)
+    }
+
+    #[test]
+    fn a_renamed_command_has_its_new_name_only() {
+        let mut registry = Registry::new();
+        let (count, commands) = (registry.count(), registry.entries().len());
+        registry.rename(b"Config", b"Settings-of-the-house").expect("both can be");
+        assert_eq!(declared(&registry, "CONFIG"), None);
+        assert_eq!(declared(&registry, "settings-OF-the-house"), Some("config"));
+        let get = registry.resolve(b"settings-of-the-house", Some(b"GET"));
+        assert_eq!(get.ok().map(|entry| entry.spec.name), Some("config|get"));
+        assert_eq!((registry.count(), registry.entries().len()), (count, commands));
+        registry.rename(b"Settings-of-the-house", b"config").expect("and back");
+        assert_eq!(declared(&registry, "config"), Some("config"));
+        registry.rename(b"get", b"GET").expect("its own name is free to it");
+    }
+
+    #[test]
+    fn a_removed_command_is_unknown_and_its_name_free() {
+        let mut registry = Registry::new();
+        let commands = registry.entries().len();
+        registry.rename(b"FLUSHALL", b"").expect("it is there");
+        assert_eq!(declared(&registry, "flushall"), None);
+        assert_eq!(declared(&registry, ""), None);
+        assert_eq!(registry.entries().len(), commands - 1);
+        assert_eq!(registry.rename(b"FLUSHALL", b"x"), Err(RenameError::NoSuchCommand));
+        registry.rename(b"FLUSHDB", b"FLUSHALL").expect("the name is free");
+        assert_eq!(declared(&registry, "FLUSHALL"), Some("flushdb"));
+        for name in ["get", "set", "command", "xyz"] {
+            let known = registry.find(name.as_bytes()).is_some();
+            assert_eq!(known, name != "xyz", "{name}: the table is whole");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_renamed_changes_nothing() {
+        let mut registry = Registry::new();
+        assert_eq!(registry.rename(b"NOSUCH", b""), Err(RenameError::NoSuchCommand));
+        assert_eq!(registry.rename(b"config|get", b""), Err(RenameError::NoSuchCommand));
+        assert_eq!(registry.rename(b"GET", b"sEt"), Err(RenameError::NameTaken));
+        assert_eq!(declared(&registry, "get"), Some("get"));
+    }
+
+    #[test]
+    fn records_are_found_by_both_names() {
+        let mut registry = Registry::new();
+        registry.rename(b"SET", b"put").expect("both can be");
+        registry.rename(b"DEL", b"").expect("it is there");
+        for (name, declared) in [("put", "set"), ("SET", "set"), ("Del", "del"), ("GET", "get")] {
+            let entry = registry.resolve_record(name.as_bytes(), None).ok();
+            assert_eq!(entry.map(|entry| entry.spec.name), Some(declared), "{name}");
+        }
+        assert!(registry.resolve_record(b"NOSUCH", None).is_err());
+    }
 }

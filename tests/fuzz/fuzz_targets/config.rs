@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 
 fn parse(text: &[u8]) -> Option<Config> {
     let invocation = Invocation { stdin: true, ..Invocation::default() };
-    load(&invocation, Some(text), &mut |_| Ok(Vec::new())).ok()
+    load(&invocation, Some(text), &mut |_| Ok(Vec::new()), &mut |_, _| Ok(())).ok()
 }
 
 fuzz_target!(|text: &[u8]| {

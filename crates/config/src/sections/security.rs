@@ -35,8 +35,7 @@ section! {
     pub struct Directives {
         /// `user <name> <rules ...>`.
         pub users: Vec<Vec<Text>>,
-        /// `rename-command <from> <to>`; an empty `to` removes the command. Names are not checked
-        /// here.
+        /// `rename-command <from> <to>`; an empty `to` removes the command.
         pub renamed_commands: Vec<Vec<Text>>,
         /// `loadmodule <path> <arguments ...>`.
         pub modules: Vec<Vec<Text>>,
