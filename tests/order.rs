@@ -1,4 +1,4 @@
-//! The properties of DESIGN.md section 4 that clients can see: order, transactions over several
+//! The invariants of docs/architecture.md that clients can see: order, transactions over several
 //! shards, and commands that every shard takes part in. Against a running server, with as many
 //! shards as matter: one, two, and more than there are CPUs.
 

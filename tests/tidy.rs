@@ -2,7 +2,7 @@
 //!
 //! Each rule is a test that lists all its findings as `path:line: what, and what to do instead`.
 //! Exceptions stand in this file, each with its reason. The rules come from `docs/architecture.md`
-//! (ranks, what may do I/O) and `docs/style.md` (sizes, words, one place a thing).
+//! (ranks, words, what may do I/O); the bounds of sizes and shapes stand here.
 
 #[path = "tidy/commands.rs"]
 mod commands;

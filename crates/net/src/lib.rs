@@ -6,8 +6,9 @@
 //! - [`raise_descriptor_limit`]: room for as many clients as are configured.
 //! - [`Clock`]: time, cheap enough to be read for every command; [`VirtualTime`] for simulators.
 //!
-//! A ring is driven by five calls (`accept`, `receive`, `send`, `wait`, `reap`), so that another
-//! mechanism (epoll, for containers that forbid `io_uring`) can stand behind the same ones.
+//! A ring is asked (`accept`, `receive`, `send`, `sync_data`, `wake`), waited for (`submit`,
+//! `wait`) and emptied (`reap`); no caller sees `io_uring` itself, so that another mechanism (epoll,
+//! for containers that forbid it) can stand behind the same calls.
 
 mod buffers;
 mod clock;

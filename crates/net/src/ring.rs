@@ -6,7 +6,7 @@
 //! segment. The caller hands a *token* (an index of its own choosing) with each request and gets it
 //! back in the [`Completion`].
 //!
-//! # Set-up flags (measured, DESIGN.md section 5)
+//! # Set-up flags (measured)
 //! `SINGLE_ISSUER | DEFER_TASKRUN | TASKRUN_FLAG`: without COOP_TASKRUN or DEFER_TASKRUN the kernel
 //! interrupts the thread for each completion, and a request costs twice the CPU. With them,
 //! completions that are due are announced by a flag in shared memory, and the next

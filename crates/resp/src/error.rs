@@ -86,10 +86,6 @@ errors! {
         ReadOnly => "READONLY You can't write against a read only replica.",
         MasterDown =>
             "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
-        /// Bobbin's own: a command that needs its keys on one shard was given keys of several.
-        CrossShard =>
-            "CROSSSLOT Keys of this command live on several shards; keys that share a {tag} live \
-             on one",
         NoReplicas => "NOREPLICAS Not enough good replicas to write.",
         NoPermissionKey => "NOPERM No permissions to access a key",
         NoPermissionChannel => "NOPERM No permissions to access a channel",

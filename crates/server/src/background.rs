@@ -9,7 +9,7 @@ use crate::connections::ConnectionKey;
 use crate::core::Core;
 
 /// The longest a slice of background work keeps a core thread from its clients: a quarter of the
-/// millisecond that a tick may be kept in all (DESIGN.md section 4).
+/// millisecond that a tick may be kept in all (docs/architecture.md: never the whole server).
 const SLICE_NS_MAX: u64 = 250_000;
 
 /// What is to be done when.

@@ -2,8 +2,9 @@
 //!
 //! What counts is the whole server's memory: each core thread says what its records, its objects
 //! and its buffers take, and all add these up. A shard that finds the sum too high evicts its own
-//! keys, by the policy, until there is room or the time that `maxmemory-eviction-tenacity` gives has
-//! passed (half a millisecond by default); what is left is done in the background, by all shards, so that memory falls also where nobody writes.
+//! keys, by the policy, until there is room or the time that `maxmemory-eviction-tenacity` gives
+//! has passed (half a millisecond by default); what is left is done in the background, by all
+//! shards, so that memory falls also where nobody writes.
 //!
 //! Nothing is ever refused in the middle of a transaction over several shards: its home asks before
 //! the parts are sent.

@@ -3,12 +3,19 @@
 //! Start reading at `tick.rs`: it follows one SET from the socket to the reply and the log, and the
 //! function below that is the whole server in five calls.
 //!
-//! - input and commands: `input`, `parsed`, `admission`, `dispatch`, `registry`, `commands/`
-//! - shard and log: `shard`, `log`, `log_switch`, `recovery`
-//! - other core threads: `mail`, `message`, `bundle`, `work`, `transaction/`, `multi`, `gathering`
-//! - output: `pipeline`, `release`, `outgoing`
-//! - life: `boot`, `core_thread`, `rest`, `crowd`, `background`, `ending`
-//! - judged by: `simulation` (feature `simulation`), `canary`
+//! - the core thread: `core` (without its operating system), `core_thread` (with its ring), `tick`,
+//!   `time`, `rest`, `crowd`, `background`, `shared` (what all of them share)
+//! - clients: `connection`, `connections`, `session`, `describe`, `monitors`, `pause`
+//! - input and commands: `input`, `parsed`, `admission`, `registry`, `dispatch`, `commands/`,
+//!   `info/`
+//! - shard and log: `shard`, `eviction`, `log`, `log_file`, `log_switch`, `recovery`
+//! - other core threads: `mail`, `message`, `bundle`, `work`, `gathering`
+//! - transactions: `transaction/`, `multi`, `watchers`
+//! - output: `pipeline`, `flow`, `release`, `outgoing`
+//! - configuration: `settings`, `acts`
+//! - measured: `statistics`, `notable`, `heap`, `memory_gauge`
+//! - life: `boot`, `cpus`, `seed`, `error`, `ending`
+//! - judged by: `fixture` (tests), `simulation` (feature `simulation`), `canary`
 #![forbid(unsafe_code)]
 
 mod acts;

@@ -80,8 +80,6 @@ pub(crate) struct Modes {
     pub(crate) close_after_reply: bool,
     /// To be closed at once.
     pub(crate) close_now: bool,
-    /// CLIENT PAUSE holds a command of it back.
-    pub(crate) paused: bool,
 }
 
 /// Times and counts of a session.

@@ -10,8 +10,8 @@ use crate::session::Session;
 use crate::settings::{Settings, TelemetrySettings};
 use crate::shared::Shared;
 
-/// A tick that takes longer is reported, with the command that did it: ten times what DESIGN.md
-/// section 4 allows to background work, so that only commands reach it.
+/// A tick that takes longer is reported, with the command that did it: ten times the
+/// millisecond that a tick may be kept by what is no command, so that only commands reach it.
 const TICK_US_MAX: u64 = 10_000;
 
 /// Counters and histories of one core thread.
