@@ -30,8 +30,8 @@ const TAIL: &str = "
 |---|---|
 | `include <pattern>` | works: the files take effect where the line stands; 16 deep at most |
 | `rename-command <from> <to>` | works: `<from>` is called `<to>` from then on, or not at all \
-(`\"\"`); the log keeps the names that clients used, so a new name of a write must stay while there \
-is a log |
+(`\"\"`); the log keeps the names that clients used, so a new name of a write must stay while \
+there is a log |
 | `user <name> <rules ...>` | accepted without effect since 0.1.0: no ACL users yet |
 | `loadmodule <path> ...` | accepted without effect since 0.1.0: Bobbin loads no modules |
 | `<module>.<name> <value>` | as `loadmodule`, and refused where no module is named |

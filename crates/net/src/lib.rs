@@ -7,8 +7,8 @@
 //! - [`Clock`]: time, cheap enough to be read for every command; [`VirtualTime`] for simulators.
 //!
 //! A ring is asked (`accept`, `receive`, `send`, `sync_data`, `wake`), waited for (`submit`,
-//! `wait`) and emptied (`reap`); no caller sees `io_uring` itself, so that another mechanism (epoll,
-//! for containers that forbid it) can stand behind the same calls.
+//! `wait`) and emptied (`reap`); no caller sees `io_uring` itself, so that another mechanism
+//! (epoll, for containers that forbid it) can stand behind the same calls.
 
 mod buffers;
 mod clock;

@@ -25,7 +25,7 @@ pub(crate) struct Shared {
     config: Mutex<Config>,
     /// From which every core thread derives the same hash function.
     pub(crate) hash_seed: u64,
-    /// What names the server.
+    /// What is said once at start.
     pub(crate) identity: Identity,
     /// How much memory the process has.
     pub(crate) memory_gauge: MemoryGauge,
@@ -33,9 +33,10 @@ pub(crate) struct Shared {
     log_control: OnceLock<LogControl>,
     /// The log being turned on at run time.
     pub(crate) log_switch: LogSwitch,
-    /// The parts of transactions that shards have written.
-    ledger: Mutex<Ledger>,
-    log_refusals: LogRefusals,
+    /// What the shards' logs have to tell each other.
+    logs: Logs,
+    /// Names the history of the data to replicas: 40 hexadecimal digits.
+    replication_id: Mutex<String>,
 }
 
 /// Whether logs take writes. Every write looks at the count: on a line of its own, so that what
@@ -62,6 +63,13 @@ pub(crate) struct Life {
     failure: Mutex<Option<String>>,
 }
 
+/// What the shards' logs have to tell each other.
+struct Logs {
+    /// The parts of transactions that shards have written.
+    ledger: Mutex<Ledger>,
+    refusals: LogRefusals,
+}
+
 /// Numbers of which each is given out once, whichever core thread asks.
 #[derive(Debug)]
 pub(crate) struct Sequences {
@@ -73,13 +81,11 @@ pub(crate) struct Sequences {
     random: AtomicU64,
 }
 
-/// What names the server and where it comes from.
+/// What is known of the server from its start on.
 #[derive(Debug)]
 pub(crate) struct Identity {
     /// 40 hexadecimal digits, new at each start.
     pub(crate) run_id: String,
-    /// Names the history of the data to replicas: 40 hexadecimal digits.
-    replication_id: Mutex<String>,
     /// Unix microseconds of the start.
     pub(crate) started_us: u64,
     /// The configuration file's path, if there is one.
@@ -93,13 +99,7 @@ impl Identity {
     pub(crate) fn new(config_file: Option<String>, started_us: u64) -> Self {
         let executable = std::env::current_exe()
             .map_or_else(|_| String::new(), |path| path.display().to_string());
-        Self {
-            run_id: crate::seed::run_id(),
-            replication_id: Mutex::new(crate::seed::run_id()),
-            started_us,
-            config_file,
-            executable,
-        }
+        Self { run_id: crate::seed::run_id(), started_us, config_file, executable }
     }
 }
 
@@ -132,8 +132,11 @@ impl Shared {
             memory_gauge: MemoryGauge::new(),
             log_control: OnceLock::new(),
             log_switch: LogSwitch::default(),
-            ledger: Mutex::new(Ledger::new(shards)),
-            log_refusals: LogRefusals::default(),
+            logs: Logs {
+                ledger: Mutex::new(Ledger::new(shards)),
+                refusals: LogRefusals::default(),
+            },
+            replication_id: Mutex::new(crate::seed::run_id()),
         }
     }
 
@@ -149,7 +152,7 @@ impl Shared {
 
     /// The ledger, locked.
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+        self.logs.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Remembers that a core thread could not finish its log.
@@ -183,12 +186,12 @@ impl Shared {
 
     /// What names the history of the data to replicas.
     pub(crate) fn replication_id(&self) -> String {
-        self.identity.replication_id.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.replication_id.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A new name for it (DEBUG CHANGE-REPL-ID): nobody can continue where he was.
     pub(crate) fn change_replication_id(&self) {
-        let mut id = self.identity.replication_id.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut id = self.replication_id.lock().unwrap_or_else(PoisonError::into_inner);
         *id = crate::seed::run_id();
     }
 
@@ -259,7 +262,7 @@ impl Shared {
             return;
         }
         cell.store(refusal.is_some(), Ordering::Relaxed);
-        let LogRefusals { shards, reason: place } = &self.log_refusals;
+        let LogRefusals { shards, reason: place } = &self.logs.refusals;
         match refusal {
             Some(reason) => {
                 let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
@@ -275,14 +278,14 @@ impl Shared {
 
     /// Why the log of some shard last refused writes, in the system's words.
     pub(crate) fn log_refusal(&self) -> String {
-        self.log_refusals.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.logs.refusals.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether some shard's log refuses writes: then transactions over several shards are refused
     /// as a whole.
     #[inline]
     pub(crate) fn some_log_refuses(&self) -> bool {
-        self.log_refusals.shards.load(Ordering::Acquire) != 0
+        self.logs.refusals.shards.load(Ordering::Acquire) != 0
     }
 }
 
