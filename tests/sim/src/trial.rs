@@ -46,3 +46,20 @@ fn explain(plan: &Plan, outcome: &Outcome, explained: &[usize], unfit: &[usize])
         "no order explains it. The longest that explains a part:\n{explained}  after that no longer:\n{unfit}"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::mix::Mix;
+    use crate::plan::{Plan, Scope};
+    use crate::world::run;
+
+    #[test]
+    fn a_seed_has_one_course() {
+        let mix = Mix { dependent: true, transactions: true, databases: true };
+        let scope = Scope { shards_max: 16, mix };
+        for seed in 1..30 {
+            let plan = Plan::of(seed, &scope);
+            assert_eq!(run(&plan, true).trace, run(&plan, true).trace, "seed {seed}");
+        }
+    }
+}
