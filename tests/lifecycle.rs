@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use support::{Server, Value, encode_line, free_port, new_folder, read_value, run_to_end};
+use support::{
+    Server, Value, encode_line, free_port, new_folder, read_value, run_to_end, wait_until,
+};
 
 /// Runs the binary with a configuration file of these lines; it must refuse with exit code 1. What it
 /// says.
@@ -125,9 +127,7 @@ fn the_pid_file_lives_as_long_as_the_server() {
     let mut server = Server::start("--shards 1 --pidfile bobbin.pid");
     let path = server.folder.join("bobbin.pid");
     let written = || fs::read_to_string(&path).unwrap_or_default();
-    support::wait_until("the pid file is written", || {
-        written().trim() == server.process().to_string()
-    });
+    wait_until("the pid file is written", || written().trim() == server.process().to_string());
     server.signal("INT");
     assert!(server.wait().success(), "{}", server.log());
     assert!(!path.exists());
@@ -182,7 +182,7 @@ fn signals_under_load_lose_nothing_that_was_acknowledged() {
                 }
             });
             let busy = || counts.iter().all(|count| count.load(Ordering::Relaxed) > 200);
-            support::wait_until("all writers are under way", busy);
+            wait_until("all writers are under way", busy);
             server.signal(signal);
             let status = server.wait();
             over.store(true, Ordering::Relaxed);
@@ -248,4 +248,35 @@ fn what_was_written_is_there_after_a_restart() {
         assert!(client.ask("TTL r:3").number() > 9000);
     }
     server.stop();
+}
+
+#[test]
+fn upstart_is_told_by_a_stop_and_the_score_is_set_at_start() {
+    let folder = new_folder();
+    let options = ["--supervised", "auto", "--oom-score-adj", "yes"];
+    let values = ["--oom-score-adj-values", "7 200 800", "--appendonly", "no"];
+    let port = free_port().to_string();
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_bobbin"))
+        .args(["--port", &port, "--dir"])
+        .arg(&folder)
+        .args(options.iter().chain(&values))
+        .env("UPSTART_JOB", "bobbin")
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("the binary runs");
+    let read = |name: &str| {
+        let path = format!("/proc/{}/{name}", child.id());
+        fs::read_to_string(path).unwrap_or_default()
+    };
+    let number = |text: &str| text.trim().parse::<i32>().expect("a number");
+    let own = number(&fs::read_to_string("/proc/self/oom_score_adj").expect("Linux has it"));
+    wait_until("it stops", || read("status").contains("State:\tT"));
+    assert_eq!(number(&read("oom_score_adj")), (own + 7).min(1000));
+    let signal = |name: &str| {
+        let process = child.id().to_string();
+        std::process::Command::new("kill").args([name, &process]).status().expect("kill runs")
+    };
+    assert!(signal("-CONT").success() && signal("-TERM").success());
+    assert!(child.wait().expect("it ends").success());
+    fs::remove_dir_all(&folder).expect("it was made here");
 }
