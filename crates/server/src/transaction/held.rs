@@ -120,6 +120,10 @@ impl HeldPlan {
         Self { sender, framed, commands: Vec::new(), watcher: None }
     }
 
+    fn has_session_commands(&self) -> bool {
+        self.commands.iter().any(|command| matches!(command, HeldCommand::Session(..)))
+    }
+
     fn shard_commands(&self) -> impl Iterator<Item = &Owned> {
         self.commands.iter().filter_map(|command| match command {
             HeldCommand::Shard(owned) => Some(owned),
@@ -313,6 +317,10 @@ impl Core {
             writer.raw(&held.replies);
         }
         self.settle_place(sender.key, held.place, reply);
+        if !held.plan.has_session_commands() {
+            // An EXEC behind this one may have.
+            return;
+        }
         let Some(connection) = self.connections.find(sender.key) else { return };
         connection.session.multi.executing = false;
         if connection.ended {

@@ -64,6 +64,23 @@ fn lent_and_untouched_does_not_abort() {
 }
 
 #[test]
+fn an_exec_in_front_does_not_let_the_session_of_the_next_go() {
+    let (k, w) = (on("k", 0, 2), on("w", 1, 2));
+    let mut server = Fixture::new(2);
+    let (a, b) = (server.connect(0), server.connect(1));
+    let first = format!("WATCH {k} {w}\r\nMULTI\r\nGET {k}\r\nEXEC\r\n");
+    let next = format!("MULTI\r\nAPPEND {k} x\r\nSELECT 1\r\nSET {k} db1\r\nEXEC\r\n");
+    server.give(a, (first + &next).as_bytes());
+    let token = server.cores[0].connections.iter_mut().next().unwrap().0;
+    server.cores[0].handle_ended(token);
+    server.settle();
+    assert_eq!(server.ask(b, &format!("GET {k}")), "$1\r\nx\r\n");
+    server.ask(b, "SELECT 1");
+    assert_eq!(server.ask(b, &format!("GET {k}")), "$3\r\ndb1\r\n");
+    assert_eq!(server.cores[0].connections.iter().count(), 0, "it is gone in the end");
+}
+
+#[test]
 fn disconnect_in_held_exec_writes_elsewhere() {
     let (k, w) = (on("k", 0, 2), on("w", 1, 2));
     let mut server = Fixture::new(2);
