@@ -68,6 +68,7 @@ impl Server {
         crate::acts::score_at_start(&config);
         let clock = Clock::new();
         let listeners = open_listeners(&config)?;
+        crate::greeting::say(&config, config_file.as_deref(), shards, &cpus);
         let storage = FileStorage::new(settings::log(&config).directory);
         let mut recovery = Recovery::open(storage, &config, shards, registry)?;
         let lock = recovery.take_lock();

@@ -14,7 +14,7 @@
 //! - output: `pipeline`, `flow`, `release`, `outgoing`
 //! - configuration: `settings`, `acts`
 //! - measured: `statistics`, `notable`, `heap`, `memory_gauge`
-//! - life: `boot`, `cpus`, `seed`, `error`, `ending`
+//! - life: `boot`, `greeting`, `cpus`, `seed`, `error`, `ending`
 //! - judged by: `fixture` (tests), `simulation` (feature `simulation`), `canary`
 #![forbid(unsafe_code)]
 
@@ -40,6 +40,7 @@ mod eviction;
 mod fixture;
 mod flow;
 mod gathering;
+mod greeting;
 mod heap;
 mod info;
 mod input;

@@ -33,4 +33,4 @@ mod stats;
 pub(crate) use memory::{Memory, gather_memory};
 pub(crate) use part::{Facts, Part};
 pub(crate) use sections::Sections;
-pub(crate) use server::REDIS_VERSION;
+pub(crate) use server::{BOBBIN_VERSION, REDIS_VERSION};
