@@ -112,6 +112,7 @@ impl Core {
     /// A tick begins.
     pub(crate) fn begin_tick(&mut self) {
         self.time.advance();
+        self.statistics.ticks.begin(self.time.now_ns());
         self.shard.keyspace.tick(self.time.unix_ms());
     }
 

@@ -39,6 +39,7 @@ impl Core {
     /// At the end of a tick: says what memory is used now, and takes the server's end a step
     /// further.
     pub(crate) fn end_tick(&mut self) {
+        self.count_tick();
         self.publish_bounded_memory();
         match self.ending {
             Ending::No | Ending::Ended => {}

@@ -173,6 +173,7 @@ impl Fixture {
             ended.for_each(|it| it.open = false);
         }
         self.cores[home].mail.wakes().clear();
+        self.cores[home].count_tick();
         moved
     }
 

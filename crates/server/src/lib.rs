@@ -13,7 +13,7 @@
 //! - transactions: `transaction/`, `multi`, `watchers`
 //! - output: `pipeline`, `flow`, `release`, `outgoing`
 //! - configuration: `settings`, `acts`
-//! - measured: `statistics`, `notable`, `heap`, `memory_gauge`
+//! - measured: `statistics`, `ticks`, `notable`, `heap`, `memory_gauge`
 //! - life: `boot`, `greeting`, `cpus`, `seed`, `error`, `ending`
 //! - judged by: `fixture` (tests), `simulation` (feature `simulation`), `canary`
 #![forbid(unsafe_code)]
@@ -70,6 +70,7 @@ mod shared;
 pub mod simulation;
 mod statistics;
 mod tick;
+mod ticks;
 mod time;
 mod transaction;
 mod watchers;

@@ -9,6 +9,7 @@ use telemetry::{Call, CommandStats, Counters, LatencyMonitor, Rates, SlowCall, S
 use crate::session::Session;
 use crate::settings::{Settings, TelemetrySettings};
 use crate::shared::Shared;
+use crate::ticks::Ticks;
 
 /// A tick that takes longer is reported, with the command that did it: ten times the
 /// millisecond that a tick may be kept by what is no command, so that only commands reach it.
@@ -24,6 +25,7 @@ pub(crate) struct Statistics {
     pub(crate) slow_log: SlowLog,
     pub(crate) latency: LatencyMonitor,
     pub(crate) watchdog: Watchdog,
+    pub(crate) ticks: Ticks,
     /// `latency-tracking`.
     pub(crate) latency_tracking: bool,
     /// From how many nanoseconds on a command is of interest to the slow log or the latency
@@ -41,6 +43,7 @@ impl Statistics {
             slow_log: SlowLog::new(settings.telemetry.slow_log),
             latency: LatencyMonitor::new(settings.telemetry.latency_threshold_ms),
             watchdog: Watchdog::new(TICK_US_MAX),
+            ticks: Ticks::default(),
             latency_tracking: settings.telemetry.latency_tracking,
             notable_ns: notable_ns(&settings.telemetry),
             shared,
@@ -78,6 +81,7 @@ impl Statistics {
     #[inline]
     pub(crate) fn count_call(&mut self, number: u16, duration_ns: u64, failed: bool) {
         self.counters.traffic.commands += 1;
+        self.ticks.note_call(number, duration_ns);
         let call = Call { command: usize::from(number), duration_ns, failed };
         self.commands.record(call, self.latency_tracking);
     }

@@ -35,6 +35,11 @@ impl Watchdog {
         Self { longest: None, over_limit: 0, limit_us }
     }
 
+    /// From how many microseconds on a tick is too long.
+    pub const fn limit_us(&self) -> u64 {
+        self.limit_us
+    }
+
     /// Notes a tick. True if it was too long, and worth a line in the log.
     pub fn record(&mut self, tick: LongTick) -> bool {
         if self.longest.is_none_or(|longest| longest.duration_us < tick.duration_us) {
