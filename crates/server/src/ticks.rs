@@ -72,8 +72,8 @@ impl Core {
         ticks.silent_until_ms = now_ms + REPORT_PAUSE_MS;
         let name = slowest.and_then(|(number, _)| self.registry.name(number)).unwrap_or("none");
         tracing::warn!(
-            "Core thread {} was kept for {duration_us} us by one tick; its longest command: {name}, \
-             {command_us} us",
+            "Core thread {} was kept for {duration_us} us by one tick; its longest command: \
+             {name}, {command_us} us",
             self.mail.shard
         );
     }
