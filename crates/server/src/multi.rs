@@ -1,7 +1,7 @@
 //! MULTI: commands that are queued until EXEC, and WATCH.
 //!
 //! The queue is kept at home. EXEC lays its commands out over the shards of their keys
-//! (`transaction/`): for one shard that is one message, or a call. What is watched is checked on
+//! (`transaction/`): for one shard that is one message. What is watched is checked on
 //! the shards of the watched keys (`watchers.rs`), before anything runs.
 
 use std::ops::Range;
