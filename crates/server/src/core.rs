@@ -11,28 +11,28 @@ use commands::ShardPlace;
 use keyspace::Keyspace;
 use net::{Batch, Clock, Envelope, Inbox, Inboxes, Peer, Stream};
 
-use crate::background::Background;
-use crate::bundle::Bundles;
 #[cfg(any(test, feature = "simulation"))]
 use crate::canary::{self, Canary};
-use crate::connection::{Connection, Held};
-use crate::connections::{ConnectionKey, Connections};
-use crate::crowd::Crowd;
-use crate::ending::Ending;
-use crate::gathering::Gatherings;
-use crate::heap::Heap;
-use crate::mail::Mail;
+use crate::clients::connection::{Connection, Held};
+use crate::clients::connections::{ConnectionKey, Connections};
+use crate::clients::pause::Pause;
+use crate::clients::session::Session;
+use crate::input::parsed::Parsed;
+use crate::input::registry::Registry;
+use crate::life::ending::Ending;
+use crate::memory::heap::Heap;
+use crate::message::bundle::Bundles;
+use crate::message::gathering::Gatherings;
+use crate::message::mail::Mail;
 use crate::message::{Adopted, Message, Purpose};
-use crate::parsed::Parsed;
-use crate::pause::Pause;
-use crate::registry::Registry;
-use crate::release::Release;
-use crate::session::Session;
+use crate::output::release::Release;
 use crate::settings::Settings;
 use crate::shard::Shard;
 use crate::shared::Shared;
 use crate::statistics::Statistics;
-use crate::time::Time;
+use crate::tick::background::Background;
+use crate::tick::crowd::Crowd;
+use crate::tick::time::Time;
 use crate::transaction::{Guests, HeldTransactions};
 
 /// A core thread's state.
@@ -240,7 +240,7 @@ impl Core {
         let Some(connection) = self.connections.find(key) else { return };
         tracing::warn!(
             "Closing client that reached max query buffer length: {}",
-            crate::describe::client(&connection.session)
+            crate::clients::describe::client(&connection.session)
         );
         self.statistics.counters.clients.query_buffer_limit += 1;
         self.close(key);
@@ -419,12 +419,12 @@ impl Core {
         let stream = Stream::from_accepted(adopted.descriptor);
         let path = if adopted.unix { self.settings.unix_path() } else { String::new() };
         let peer = stream.peer(&path);
-        crate::admission::welcome(self, stream, peer);
+        crate::input::admission::welcome(self, stream, peer);
     }
 }
 
 /// Places of a connection's pipeline: with more under way, its further commands wait. Enough for a
-/// pipeline of 512 commands on two shards. What their replies may take is `flow.rs`.
+/// pipeline of 512 commands on two shards. What their replies may take is `output/flow.rs`.
 pub(crate) const PIPELINE_PLACES_MAX: usize = 256;
 
 /// Messages whose keys are brought near together: two rounds of a pipeline's commands.

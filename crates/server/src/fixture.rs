@@ -10,10 +10,10 @@ use std::sync::Arc;
 use config::Config;
 use net::{Clock, Inboxes, Peer};
 
-use crate::connections::ConnectionKey;
+use crate::clients::connections::ConnectionKey;
 use crate::core::{Core, CoreParts};
-use crate::log::DueSync;
-use crate::registry::Registry;
+use crate::input::registry::Registry;
+use crate::log::shard_log::DueSync;
 use crate::shared::{Identity, Shared};
 
 /// Where the server seems to listen.
@@ -177,7 +177,7 @@ impl Fixture {
         moved
     }
 
-    /// Gives a client what may leave, as `outgoing.rs` does.
+    /// Gives a client what may leave, as `output/outgoing.rs` does.
     fn flush(&mut self, home: usize, key: ConnectionKey) {
         let core = &mut self.cores[home];
         let Some(connection) = core.connections.find(key) else { return };

@@ -8,12 +8,12 @@ use keyspace::{Effects, Keyspace, LogMode, LoggedCommands, Wanted};
 use resp::{Arguments, CommandError, Writer};
 
 use crate::log::Log;
-use crate::log_switch::ShardSwitch;
+use crate::log::switch::ShardSwitch;
 use crate::message::Client;
 use crate::statistics::Statistics;
-use crate::time::Time;
+use crate::tick::time::Time;
 use crate::transaction::Holds;
-use crate::watchers::{Watcher, Watchers};
+use crate::transaction::watchers::{Watcher, Watchers};
 
 /// The part of the keyspace that a core thread owns. No lock guards it: no other thread reaches it.
 pub(crate) struct Shard {

@@ -9,8 +9,8 @@ use config::Config;
 use durability::Ledger;
 use telemetry::{LogControl, LogLevel};
 
-use crate::log_switch::LogSwitch;
-use crate::memory_gauge::MemoryGauge;
+use crate::log::switch::LogSwitch;
+use crate::memory::gauge::MemoryGauge;
 
 /// Shared by all core threads.
 pub(crate) struct Shared {
@@ -99,7 +99,7 @@ impl Identity {
     pub(crate) fn new(config_file: Option<String>, started_us: u64) -> Self {
         let executable = std::env::current_exe()
             .map_or_else(|_| String::new(), |path| path.display().to_string());
-        Self { run_id: crate::seed::run_id(), started_us, config_file, executable }
+        Self { run_id: crate::life::seed::run_id(), started_us, config_file, executable }
     }
 }
 
@@ -136,7 +136,7 @@ impl Shared {
                 ledger: Mutex::new(Ledger::new(shards)),
                 refusals: LogRefusals::default(),
             },
-            replication_id: Mutex::new(crate::seed::run_id()),
+            replication_id: Mutex::new(crate::life::seed::run_id()),
         }
     }
 
@@ -192,7 +192,7 @@ impl Shared {
     /// A new name for it (DEBUG CHANGE-REPL-ID): nobody can continue where he was.
     pub(crate) fn change_replication_id(&self) {
         let mut id = self.replication_id.lock().unwrap_or_else(PoisonError::into_inner);
-        *id = crate::seed::run_id();
+        *id = crate::life::seed::run_id();
     }
 
     /// A new client id: ascending, never used twice.

@@ -9,7 +9,7 @@ use spec::{Argument, Arity, Flags, Group, Reply, Spec};
 
 use super::client::is_valid_name;
 use super::{Context, SessionCommand, Then};
-use crate::describe::DEFAULT_USER;
+use crate::clients::describe::DEFAULT_USER;
 
 pub(super) const COMMANDS: &[&SessionCommand] = &[&AUTH, &HELLO];
 

@@ -1,8 +1,9 @@
 //! CONFIG: the one configuration of the server.
 //!
 //! It lives in `shared.config` under a lock that only CONFIG and INFO take. CONFIG SET makes the
-//! next one, does what the change asks of the system (`crate::acts`), puts it in force, and then
-//! asks every core thread to take its copy ([`Core::apply_config`]): the reply comes when all have.
+//! next one, does what the change asks of the system (`settings/acts.rs`), puts it in force, and
+//! then asks every core thread to take its copy ([`Core::apply_config`]): the reply comes when all
+//! have.
 //!
 //! [`Core::apply_config`]: crate::core::Core::apply_config
 
@@ -15,8 +16,8 @@ use resp::{Arguments, CommandError, Writer};
 use spec::{Argument, Arity, Flags, Group, Reply, Spec};
 
 use super::{Context, SessionCommand, Then, help};
-use crate::acts;
-use crate::gathering::Question;
+use crate::message::gathering::Question;
+use crate::settings::acts;
 
 pub(super) const COMMANDS: &[&SessionCommand] = &[&GET, &HELP, &RESETSTAT, &REWRITE, &SET];
 

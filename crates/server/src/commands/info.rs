@@ -4,8 +4,8 @@ use resp::{Arguments, CommandError, Writer};
 use spec::{Argument, Arity, Categories, Flags, Group, Reply, Spec};
 
 use super::{Context, SessionCommand, Then};
-use crate::gathering::Question;
 use crate::info::{Facts, Part, Sections};
+use crate::message::gathering::Question;
 
 pub(super) const COMMANDS: &[&SessionCommand] = &[&INFO];
 

@@ -8,8 +8,8 @@ use telemetry::{Histogram, LatencyMonitor};
 
 use super::{Context, SessionCommand, Then, help};
 use crate::core::Core;
-use crate::gathering::Question;
-use crate::registry::{Action, Entry, Registry};
+use crate::input::registry::{Action, Entry, Registry};
+use crate::message::gathering::Question;
 
 pub(super) const COMMANDS: &[&SessionCommand] =
     &[&DOCTOR, &GRAPH, &HELP, &HISTOGRAM, &HISTORY, &LATEST, &RESET];

@@ -4,9 +4,9 @@ use resp::{Arguments, CommandError, Writer};
 use spec::{Arity, Flags, Group, Reply, Spec};
 
 use super::{Context, SessionCommand, Then, help};
-use crate::gathering::Question;
 use crate::info::{Memory, gather_memory};
-use crate::memory_gauge::{self, Reading};
+use crate::memory::gauge::{self, Reading};
+use crate::message::gathering::Question;
 
 pub(super) const COMMANDS: &[&SessionCommand] = &[&DOCTOR, &HELP, &MALLOC_STATS, &PURGE, &STATS];
 
@@ -90,7 +90,7 @@ fn usage(memory: &Memory) -> Vec<(&'static str, Stat)> {
 
 /// What stands after them.
 fn shares(memory: &Memory) -> Vec<(&'static str, Stat)> {
-    let quotient = |more: u64, less: u64| Stat::Ratio(memory_gauge::quotient(more, less));
+    let quotient = |more: u64, less: u64| Stat::Ratio(gauge::quotient(more, less));
     let used = memory.used();
     let Reading { allocated, active, resident, process, .. } = memory.reading;
     vec![
@@ -147,7 +147,7 @@ fn diagnosis(memory: &Memory) -> String {
         return "Less than 5 MiB are used: too little for a diagnosis.\n".to_owned();
     }
     let reading = &memory.reading;
-    let quotient = memory_gauge::quotient;
+    let quotient = gauge::quotient;
     let exceeds = |more: u64, less: u64, ratio: f64| {
         quotient(more, less) > ratio && more.saturating_sub(less) > REMARKABLE_BYTES_MIN
     };
@@ -200,7 +200,7 @@ fn malloc_stats(
     _: Arguments<'_>,
     reply: &mut Writer<'_>,
 ) -> Result<Then, CommandError> {
-    reply.verbatim(*b"txt", memory_gauge::report().as_bytes());
+    reply.verbatim(*b"txt", gauge::report().as_bytes());
     Ok(Then::Done)
 }
 
@@ -225,7 +225,7 @@ fn purge(_: &mut Context<'_>, _: Arguments<'_>, _: &mut Writer<'_>) -> Result<Th
             core.background.pending = true;
         },
         |_, _: Vec<()>, reply| {
-            memory_gauge::release_free_pages();
+            gauge::release_free_pages();
             reply.ok();
         },
     )))

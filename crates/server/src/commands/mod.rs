@@ -2,7 +2,7 @@
 //!
 //! One file a family. A command is a `const` beside its function, like a shard command; it is given
 //! a [`Context`]: the core thread and which connection it is for. What every core thread has to
-//! contribute to or to be told is a [`Question`](crate::gathering::Question).
+//! contribute to or to be told is a [`Question`](crate::message::gathering::Question).
 
 use spec::Spec;
 

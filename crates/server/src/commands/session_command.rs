@@ -6,14 +6,14 @@
 use resp::{Arguments, CommandError, Writer};
 use spec::{Flags, Spec};
 
-use crate::connection::Connection;
-use crate::connections::ConnectionKey;
+use crate::clients::connection::Connection;
+use crate::clients::connections::ConnectionKey;
+use crate::clients::session::Session;
 use crate::core::Core;
-use crate::gathering::{Question, Target};
-use crate::multi::Exec;
-use crate::registry::{Action, Entry};
-use crate::session::Session;
+use crate::input::registry::{Action, Entry};
+use crate::message::gathering::{Question, Target};
 use crate::transaction::Piece;
+use crate::transaction::multi::Exec;
 
 /// A command that runs at its connection's home.
 pub(crate) struct SessionCommand {

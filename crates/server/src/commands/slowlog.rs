@@ -8,7 +8,7 @@ use spec::{Argument, Arity, Flags, Group, Reply, Spec};
 use telemetry::SlowEntry;
 
 use super::{Context, SessionCommand, Then, help};
-use crate::gathering::Question;
+use crate::message::gathering::Question;
 
 pub(super) const COMMANDS: &[&SessionCommand] = &[&GET, &HELP, &LEN, &RESET];
 

@@ -1,10 +1,10 @@
-//! MULTI, EXEC, DISCARD, WATCH, UNWATCH: see `multi.rs`.
+//! MULTI, EXEC, DISCARD, WATCH, UNWATCH: see `transaction/multi.rs`.
 
 use resp::{Arguments, CommandError, Writer};
 use spec::{Argument, Arity, Flags, Group, KeyFlags, KeySpec, Reply, Spec};
 
 use super::{Context, SessionCommand, Then};
-use crate::registry::Entry;
+use crate::input::registry::Entry;
 
 pub(super) const COMMANDS: &[&SessionCommand] = &[&MULTI, &EXEC, &DISCARD, &WATCH, &UNWATCH];
 

@@ -7,7 +7,7 @@
 use super::lines::{Human, Lines};
 use super::part::Facts;
 use crate::core::Core;
-use crate::memory_gauge::{self, Reading};
+use crate::memory::gauge::{self, Reading};
 
 /// What a core thread contributes.
 #[derive(Clone, Debug, Default)]
@@ -109,12 +109,12 @@ impl Memory {
     /// The data's share of what was allocated since the start.
     pub(crate) fn dataset_percent(&self) -> f64 {
         let grown = self.used().saturating_sub(self.startup);
-        memory_gauge::quotient(self.dataset(), grown) * 100.0
+        gauge::quotient(self.dataset(), grown) * 100.0
     }
 
     /// What is used now, as a share of the peak.
     pub(crate) fn peak_percent(&self) -> f64 {
-        memory_gauge::quotient(self.used(), self.reading.peak) * 100.0
+        gauge::quotient(self.used(), self.reading.peak) * 100.0
     }
 
     /// What was allocated since the start, for each key.
@@ -140,7 +140,7 @@ pub(super) fn write(facts: &Facts<'_>, lines: &mut Lines) {
     lines.field("mem_clients_normal", memory.clients);
     lines.field("mem_cluster_links", 0);
     lines.field("mem_aof_buffer", memory.log_buffers);
-    lines.field("mem_allocator", memory_gauge::ALLOCATOR);
+    lines.field("mem_allocator", gauge::ALLOCATOR);
     lines.field("active_defrag_running", 0);
     lines.field("lazyfree_pending_objects", facts.all.lazy.pending);
     lines.field("lazyfreed_objects", facts.all.lazy.freed);
@@ -159,7 +159,7 @@ fn write_used(memory: &Memory, lines: &mut Lines) {
     lines.field("allocator_allocated", reading.allocated);
     lines.field("allocator_active", reading.active);
     lines.field("allocator_resident", reading.resident);
-    lines.bytes("total_system_memory", memory_gauge::system_bytes());
+    lines.bytes("total_system_memory", gauge::system_bytes());
 }
 
 /// Memory of scripts and functions, of which there are none.
@@ -180,7 +180,7 @@ fn write_scripts(lines: &mut Lines) {
 fn write_ratios(memory: &Memory, lines: &mut Lines) {
     let Reading { allocated, active, resident, process, .. } = memory.reading;
     let mut pair = |ratio: &str, bytes: &str, more: u64, less: u64| {
-        lines.ratio(ratio, memory_gauge::quotient(more, less));
+        lines.ratio(ratio, gauge::quotient(more, less));
         lines.field(bytes, more.wrapping_sub(less) as i64);
     };
     pair("allocator_frag_ratio", "allocator_frag_bytes", active, allocated);

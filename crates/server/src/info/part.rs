@@ -6,7 +6,7 @@ use telemetry::{CommandStats, Counters, Rates};
 
 use super::cpu::CpuTime;
 use super::memory::{MemoryPart, gather_memory};
-use crate::connection::Held;
+use crate::clients::connection::Held;
 use crate::core::Core;
 use crate::info::Sections;
 

@@ -1,6 +1,6 @@
 //! A client's end of its connection.
 
-use crate::connections::ConnectionKey;
+use crate::clients::connections::ConnectionKey;
 
 /// Names a client of a [`Server`](super::Server): counted from 0 in the order of connecting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 
 use crate::canary::{self, Canary};
-use crate::connections::ConnectionKey;
+use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
-use crate::ending::Ending;
-use crate::log::DueSync;
+use crate::life::ending::Ending;
+use crate::log::shard_log::DueSync;
 
 use super::client::Ends;
 
@@ -134,7 +134,7 @@ impl SimulatedCore {
         }
     }
 
-    /// As `core_thread.rs` does when a receive ends.
+    /// As `tick/core_thread.rs` does when a receive ends.
     fn end_receiving(&mut self, key: ConnectionKey, orderly: bool, clients: &mut [Ends]) {
         while !self.received.is_empty() {
             self.run_piece();
@@ -167,7 +167,7 @@ impl SimulatedCore {
         wakes.append(self.core.mail.wakes());
     }
 
-    /// Gives a client what may leave, as `outgoing.rs` does.
+    /// Gives a client what may leave, as `output/outgoing.rs` does.
     fn flush(&mut self, key: ConnectionKey, clients: &mut [Ends]) {
         let Some(connection) = self.core.connections.find(key) else { return };
         connection.output.listed = false;
@@ -200,7 +200,7 @@ impl SimulatedCore {
         ended.for_each(|it| it.open = false);
     }
 
-    /// As `rest.rs` does, but for looking a little longer.
+    /// As `tick/rest.rs` does, but for looking a little longer.
     fn rest(&mut self) {
         self.core.end_tick();
         if self.core.has_work() || !self.core.mail.inbox.prepare_sleep() {

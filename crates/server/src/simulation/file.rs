@@ -5,7 +5,7 @@ use std::os::fd::RawFd;
 
 use durability::{Storage, StorageError};
 
-use crate::log_file::LogFile;
+use crate::log::file::LogFile;
 
 /// A file of a [`Storage`], written to as the system would: sometimes only a piece is taken.
 pub(super) struct SimulatedFile<S: Storage> {

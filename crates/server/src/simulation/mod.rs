@@ -2,8 +2,9 @@
 //! drives, and what tests of session commands talk to.
 //!
 //! It is the real `Core` on every core thread, the real inboxes between them,
-//! the real log and the real recovery. What `core_thread.rs`, `outgoing.rs` and `rest.rs` do with
-//! rings and sockets is done here in their stead, in the same order of steps ([`Step`]).
+//! the real log and the real recovery. What `tick/core_thread.rs`, `output/outgoing.rs` and
+//! `tick/rest.rs` do with rings and sockets is done here in their stead, in the same order of steps
+//! ([`Step`]).
 //!
 //! # Who decides
 //!

@@ -8,10 +8,10 @@ use durability::Storage;
 use net::{Clock, Inboxes, Peer};
 
 use crate::core::{Core, CoreParts};
-use crate::error::BootError;
-use crate::log_file::LogFile;
-use crate::recovery::Recovery;
-use crate::registry::Registry;
+use crate::input::registry::Registry;
+use crate::life::error::BootError;
+use crate::log::file::LogFile;
+use crate::log::recovery::Recovery;
 use crate::shared::{Identity, Shared};
 
 use super::client::{Client, Ends};

@@ -27,10 +27,10 @@ use super::plan::{Plan, Planned};
 use super::stage::Stage;
 use super::{Part, Sender};
 use crate::core::Core;
-use crate::gathering::Target;
+use crate::input::registry::Entry;
+use crate::message::gathering::Target;
 use crate::message::{Client, Message, Origin};
-use crate::registry::Entry;
-use crate::watchers::Watcher;
+use crate::transaction::watchers::Watcher;
 
 /// The held transactions that connections of this core thread began.
 pub(crate) type HeldTransactions = HashMap<TransactionId, Box<Held>>;

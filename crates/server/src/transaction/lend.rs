@@ -13,8 +13,8 @@ use table::Taken;
 use super::Sender;
 use super::held::Owned;
 use crate::core::Core;
-use crate::notable::Ran;
 use crate::shard::{ShardRequest, Sink};
+use crate::statistics::notable::Ran;
 
 /// A key whose value is wanted.
 pub(crate) struct Loan {

@@ -29,10 +29,12 @@ mod gather;
 mod held;
 mod holds;
 mod lend;
+pub(crate) mod multi;
 mod plan;
 mod rebuilt;
 mod send;
 mod stage;
+pub(crate) mod watchers;
 
 pub(crate) use gather::{Gather, Piece};
 pub(crate) use held::{HeldCommand, HeldPlan, HeldTransactions, Owned, OwnedArguments};

@@ -8,7 +8,7 @@ use resp::Arguments;
 use super::gather::{Merged, Piece};
 use super::rebuilt::Rebuilt;
 use crate::core::Core;
-use crate::dispatch::Place;
+use crate::input::dispatch::Place;
 use crate::message::{Client, Message};
 
 /// A command to be laid out.

@@ -9,12 +9,12 @@ use super::gather::Gather;
 use super::held::{HeldCommand, HeldPlan, Owned};
 use super::plan::{Plan, Planned, key_range};
 use super::rebuilt::Rebuilt;
-use crate::connections::ConnectionKey;
+use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
-use crate::dispatch::{Place, Request};
+use crate::input::dispatch::{Place, Request};
 use crate::message::{Client, Origin};
 use crate::shard::ShardRequest;
-use crate::watchers::Watcher;
+use crate::transaction::watchers::Watcher;
 
 /// What makes a message a part of a transaction.
 #[derive(Clone, Debug)]

@@ -15,7 +15,7 @@ use super::lend::{Lent, Loan};
 use crate::core::Core;
 use crate::message::{Message, Purpose, Work};
 use crate::shard::Sink;
-use crate::watchers::Watcher;
+use crate::transaction::watchers::Watcher;
 
 /// What a held transaction wants of a shard, and what it is told.
 pub(crate) struct Stage {

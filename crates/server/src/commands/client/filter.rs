@@ -2,8 +2,8 @@
 
 use resp::{Arguments, CommandError};
 
-use crate::connection::Connection;
-use crate::describe::{self, DEFAULT_USER};
+use crate::clients::connection::Connection;
+use crate::clients::describe::{self, DEFAULT_USER};
 
 /// What a client is to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use spec::{Argument, Arity, Flags, Group, Reply, Spec};
 
 use super::filter::Filter;
 use super::{Context, SessionCommand, Then};
-use crate::connections::ConnectionKey;
+use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
-use crate::gathering::Question;
+use crate::message::gathering::Question;
 
 /// `CLIENT KILL address` answers `OK`, or an error when nobody has the address. `CLIENT KILL option
 /// value ...` answers how many were ended: those that pass every filter, without the client that

@@ -1,14 +1,14 @@
-//! CLIENT LIST and CLIENT INFO: clients as lines (`describe.rs`).
+//! CLIENT LIST and CLIENT INFO: clients as lines (`clients/describe.rs`).
 
 use resp::{Arguments, CommandError, Writer};
 use spec::{Argument, Arity, Flags, Group, Reply, Spec};
 
 use super::filter::ClientType;
 use super::{Context, SessionCommand, Then};
-use crate::connection::Connection;
+use crate::clients::connection::Connection;
+use crate::clients::describe::{self, Asking};
 use crate::core::Core;
-use crate::describe::{self, Asking};
-use crate::gathering::Question;
+use crate::message::gathering::Question;
 
 /// `CLIENT INFO`: the connection's own line.
 pub(super) const INFO: SessionCommand = SessionCommand {

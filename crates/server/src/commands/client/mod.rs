@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! identity   ID GETNAME SETNAME SETINFO         the connection's own names
-//! list       LIST INFO                          lines of `describe.rs`, over all core threads
+//! list       LIST INFO                          `clients/describe.rs`, over all core threads
 //! kill       KILL                               over all core threads
 //! pause      PAUSE UNPAUSE                      over all core threads
 //! modes      NO-EVICT NO-TOUCH REPLY            the connection's own switches

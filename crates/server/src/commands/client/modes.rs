@@ -4,7 +4,7 @@ use resp::{Arguments, CommandError, Writer};
 use spec::{Argument, Arity, Flags, Group, Reply, Spec};
 
 use super::{Context, SessionCommand, Then};
-use crate::session::Replies;
+use crate::clients::session::Replies;
 
 const FLAGS: Flags = Flags::NOSCRIPT.with(Flags::LOADING).with(Flags::STALE);
 

@@ -1,12 +1,12 @@
-//! CLIENT PAUSE and UNPAUSE: every core thread holds commands back (`pause.rs`) before it is
-//! answered.
+//! CLIENT PAUSE and UNPAUSE: every core thread holds commands back (`clients/pause.rs`) before it
+//! is answered.
 
 use resp::{Arguments, CommandError, Writer};
 use spec::{Argument, Arity, Flags, Group, Reply, Spec};
 
 use super::{Context, SessionCommand, Then};
 use crate::core::Core;
-use crate::gathering::Question;
+use crate::message::gathering::Question;
 
 const FLAGS: Flags = Flags::ADMIN.with(Flags::NOSCRIPT).with(Flags::LOADING).with(Flags::STALE);
 

@@ -5,7 +5,7 @@ use spec::{Argument, ArgumentKind, Arity, Categories, Group, Reply, Spec};
 
 use super::info::{FLAGS, UNORDERED};
 use super::{Context, SessionCommand, Then};
-use crate::registry::Entry;
+use crate::input::registry::Entry;
 
 /// `COMMAND DOCS [name ...]`: a map from names to what is documented; unknown names are left out,
 /// and without names it is every command.

@@ -12,7 +12,7 @@ use spec::{
 
 use super::legacy_range::LegacyRange;
 use super::{Context, SessionCommand, Then};
-use crate::registry::{Action, Entry};
+use crate::input::registry::{Action, Entry};
 
 /// What COMMAND and its subcommands are allowed.
 pub(super) const FLAGS: Flags = Flags::LOADING.with(Flags::STALE);

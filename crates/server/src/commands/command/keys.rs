@@ -5,7 +5,7 @@ use spec::{Argument, Arity, Categories, Flags, Group, KeyFlags, Reply, Spec};
 
 use super::info::FLAGS;
 use super::{Context, SessionCommand, Then};
-use crate::registry::Registry;
+use crate::input::registry::Registry;
 
 const GRAMMAR: &[Argument] =
     &[Argument::string("command"), Argument::string("arg").optional().multiple()];

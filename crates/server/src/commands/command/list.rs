@@ -6,7 +6,7 @@ use spec::{Argument, Arity, Categories, Group, Reply, Spec};
 
 use super::info::{self, FLAGS, UNORDERED};
 use super::{Context, SessionCommand, Then};
-use crate::registry::Entry;
+use crate::input::registry::Entry;
 
 /// `COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern]`: the names of all
 /// commands and subcommands, or of those that the filter lets pass. No command is a module's; no

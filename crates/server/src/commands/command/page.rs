@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use spec::{Argument, ArgumentKind, Group, Spec};
 
-use crate::registry::{Action, Registry};
+use crate::input::registry::{Action, Registry};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/commands.md");
 

@@ -16,7 +16,7 @@ use table::{PayloadRef, Record};
 use super::spec;
 use crate::commands::{Context, SessionCommand, Then};
 use crate::core::Core;
-use crate::gathering::Question;
+use crate::message::gathering::Question;
 
 /// Five times 32 bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use table::{Expiry, Payload};
 use super::spec;
 use crate::commands::{Context, SessionCommand, Then};
 use crate::core::Core;
-use crate::gathering::Question;
+use crate::message::gathering::Question;
 
 /// `DEBUG POPULATE count [prefix] [size]`: keys `prefix:0`, `prefix:1` ... (`key:0` without a
 /// prefix) with the values `value:0` ..., filled up or cut to `size` bytes. Keys that are there

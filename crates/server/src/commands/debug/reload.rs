@@ -12,8 +12,9 @@ use spec::{Argument, Arity, Reply};
 use super::spec;
 use crate::commands::{Context, SessionCommand, Then};
 use crate::core::Core;
-use crate::gathering::Question;
-use crate::{recovery, settings};
+use crate::log::recovery;
+use crate::message::gathering::Question;
+use crate::settings;
 
 /// `DEBUG LOADAOF`: the log is written, all keys are forgotten, and the log is replayed.
 pub(super) const LOADAOF: SessionCommand = SessionCommand {

@@ -8,7 +8,7 @@ use spec::{Argument, Arity, Reply};
 
 use super::spec;
 use crate::commands::{Context, SessionCommand, Then};
-use crate::gathering::Question;
+use crate::message::gathering::Question;
 
 /// `DEBUG SLEEP seconds`: no core thread does anything for so long.
 pub(super) const SLEEP: SessionCommand = SessionCommand {

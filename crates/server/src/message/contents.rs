@@ -1,0 +1,196 @@
+//! What travels through inboxes.
+//!
+//! A message is a box that goes from a connection's home to a shard and comes back as the reply:
+//! the same allocation, with the same buffers, recycled by its home. It carries the part of a
+//! transaction, or a *bundle*: runs of consecutive commands of one connection each (`bundle.rs`).
+
+use std::ops::Range;
+
+use commands::ShardCommand;
+use resp::{Arguments, Protocol, Span};
+use spec::Flags;
+
+use crate::clients::connections::ConnectionKey;
+use crate::core::Core;
+use crate::message::bundle::Run;
+use crate::transaction::watchers::Watcher;
+use crate::transaction::{Part, Stage};
+
+/// A message, and what is to be done with it.
+#[derive(Default)]
+pub(crate) struct Message {
+    pub(crate) purpose: Purpose,
+    pub(crate) work: Work,
+}
+
+/// What the receiver of a message does with it.
+#[derive(Default)]
+pub(crate) enum Purpose {
+    /// Run the work, and send it back as [`Purpose::Replies`].
+    #[default]
+    Run,
+    /// The work was run: hand its replies to the connection.
+    Replies,
+    /// Serve this connection from now on: a descriptor that another core thread accepted.
+    Adopt(Adopted),
+    /// Run this on the receiving core thread.
+    Call(Box<dyn FnOnce(&mut Core) + Send>),
+    /// The ledger has something new for this shard.
+    LedgerMoved,
+}
+
+/// An accepted connection on its way to its home.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Adopted {
+    /// The accepted descriptor; whoever holds this owns it.
+    pub(crate) descriptor: i32,
+    /// Whether it came over the unix socket.
+    pub(crate) unix: bool,
+}
+
+/// Commands for one shard.
+#[derive(Default)]
+pub(crate) struct Work {
+    /// Where the replies go.
+    pub(crate) origin: Origin,
+    /// As whom the commands run.
+    pub(crate) client: Client,
+    /// The commands, in order.
+    pub(crate) commands: Vec<Queued>,
+    /// Whose commands they are, in a bundle. Otherwise all of them are those of `origin`.
+    pub(crate) runs: Vec<Run>,
+    /// The commands' arguments.
+    pub(crate) text: Text,
+    /// The replies, one after another.
+    pub(crate) reply: Vec<u8>,
+    /// Set when this is one part of a transaction.
+    pub(crate) part: Option<Box<Part>>,
+    /// Set when this is a stage of a held transaction.
+    pub(crate) stage: Option<Box<Stage>>,
+    /// Whose WATCH is to be checked before anything runs: it ends with this.
+    pub(crate) watcher: Option<Watcher>,
+    /// A watched key was touched: nothing was run.
+    pub(crate) dirty: bool,
+    /// Whether the replies are not sent (CLIENT REPLY).
+    pub(crate) silent: bool,
+    /// The replies exceed what the client may leave unread: the commands after that were not run,
+    /// and the connection is to be closed.
+    pub(crate) overflown: bool,
+}
+
+/// The arguments of a message's commands.
+#[derive(Default)]
+pub(crate) struct Text {
+    /// The commands' canonical bytes, one after another.
+    pub(crate) bytes: Vec<u8>,
+    /// The arguments, relative to each command's first byte.
+    spans: Vec<Span>,
+}
+
+/// The place in a connection's pipeline that waits for a message.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Origin {
+    /// The home's shard.
+    pub(crate) home: u16,
+    /// The connection.
+    pub(crate) connection: ConnectionKey,
+    /// The place in its pipeline.
+    pub(crate) place: u64,
+}
+
+/// What a shard needs to know of the client whose command it runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client {
+    /// The selected database.
+    pub(crate) db: u32,
+    /// How replies are written.
+    pub(crate) protocol: Protocol,
+    /// CLIENT NO-TOUCH: reads do not touch LRU and LFU.
+    pub(crate) no_touch: bool,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self { db: 0, protocol: Protocol::Resp2, no_touch: false }
+    }
+}
+
+/// One command of a message.
+#[derive(Clone)]
+pub(crate) struct Queued {
+    pub(crate) command: &'static ShardCommand,
+    /// Its number in the registry, for statistics.
+    pub(crate) number: u16,
+    /// The database it is about.
+    pub(crate) db: u32,
+    /// Whether it counts as a call: of a command that several shards run, one part does.
+    pub(crate) counted: bool,
+    /// Its bytes in [`Text::bytes`].
+    bytes: Range<usize>,
+    /// Its arguments in [`Text::spans`].
+    spans: Range<usize>,
+}
+
+impl Queued {
+    /// Whether it may change something, and so is logged.
+    pub(crate) fn writes(&self) -> bool {
+        self.command.spec.flags.has(Flags::WRITE)
+    }
+}
+
+impl Work {
+    /// Adds a command, for the client's database: a copy of its canonical bytes and its spans.
+    pub(crate) fn add(&mut self, command: &'static ShardCommand, number: u16, of: Arguments<'_>) {
+        let db = self.client.db;
+        self.add_for(db, command, number, of);
+    }
+
+    /// Adds a command for a database.
+    pub(crate) fn add_for(
+        &mut self,
+        db: u32,
+        command: &'static ShardCommand,
+        number: u16,
+        of: Arguments<'_>,
+    ) {
+        let text = &mut self.text;
+        let (bytes, spans) = (text.bytes.len(), text.spans.len());
+        text.bytes.extend_from_slice(of.bytes());
+        text.spans.extend_from_slice(of.spans());
+        let (bytes, spans) = (bytes..text.bytes.len(), spans..text.spans.len());
+        self.commands.push(Queued { command, number, db, counted: true, bytes, spans });
+    }
+
+    /// How many of the commands may change something.
+    pub(crate) fn writes(&self) -> usize {
+        self.commands.iter().filter(|queued| queued.writes()).count()
+    }
+
+    /// The arguments of a queued command.
+    pub(crate) fn arguments(&self, queued: &Queued) -> Arguments<'_> {
+        let Text { bytes, spans } = &self.text;
+        Arguments::new(&bytes[queued.bytes.clone()], &spans[queued.spans.clone()])
+    }
+
+    /// Empties it for the next use. Buffers that grew beyond [`KEPT_BYTES_MAX`] are given back.
+    pub(crate) fn clear(&mut self) {
+        self.commands.clear();
+        self.runs.clear();
+        self.text.spans.clear();
+        self.part = None;
+        self.stage = None;
+        self.watcher = None;
+        self.dirty = false;
+        self.silent = false;
+        self.overflown = false;
+        for buffer in [&mut self.text.bytes, &mut self.reply] {
+            buffer.clear();
+            if buffer.capacity() > KEPT_BYTES_MAX {
+                *buffer = Vec::new();
+            }
+        }
+    }
+}
+
+/// Bytes of buffer that a recycled message may keep: most runs need a few hundred.
+const KEPT_BYTES_MAX: usize = 16 * 1024;

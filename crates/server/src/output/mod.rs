@@ -1,0 +1,9 @@
+//! From replies to bytes on a socket.
+//!
+//! - `pipeline`: puts replies in the order of the commands; `flow`: how much may be under way
+//! - `release`: holds them until the log has what they depend on; `outgoing`: sends them
+
+pub(crate) mod flow;
+pub(crate) mod outgoing;
+pub(crate) mod pipeline;
+pub(crate) mod release;

@@ -1,0 +1,318 @@
+//! A connection's replies, put back in the order of its commands.
+//!
+//! Commands go to their shards at once; replies come back in any order. While nothing is under way
+//! elsewhere, replies go straight to the output. Otherwise each run of commands under way has a
+//! *place*, and what is replied locally meanwhile lines up behind the youngest place:
+//!
+//! ```text
+//! output | place 7: waiting | after: "+OK\r\n" | place 8: ready | after: ""
+//!                ^ front
+//! ```
+//! When the front is ready, its bytes and those after it move to the output, and so on to the next
+//! place that still waits. Replies that come before their turn, and those behind places, are kept
+//! in two buffers of the pipeline, which serve again when it is empty: a place allocates nothing.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use net::Envelope;
+
+use crate::canary::{self, Canary};
+use crate::core::PIPELINE_PLACES_MAX;
+use crate::message::Message;
+use crate::output::flow::Flow;
+use crate::transaction::Gather;
+
+/// The places of one connection.
+#[derive(Default)]
+pub(crate) struct Pipeline {
+    /// The number of the place at the front.
+    front: u64,
+    places: VecDeque<Place>,
+    /// How many bytes its replies take.
+    flow: Flow,
+    /// What stands behind the places, in their order.
+    after: Vec<u8>,
+    /// So many bytes of `after` have moved to the output.
+    moved: usize,
+    /// Replies that came before their turn, in the order in which they came.
+    early: Vec<u8>,
+    /// When a command was last put into a bundle; see `message/bundle.rs`.
+    pub(crate) bundled_in: u64,
+    /// The number of the input whose commands open places now.
+    input: u64,
+    /// The number of the input whose replies moved to the output last.
+    answered: u64,
+}
+
+struct Place {
+    state: State,
+    /// How many commands it stands for.
+    commands: usize,
+    /// The number of the input that its commands came in.
+    input: u64,
+    /// Whether its replies are not sent (CLIENT REPLY).
+    silent: bool,
+    /// The end in [`Pipeline::after`] of the replies of local commands that came after this place's
+    /// commands. Set when the next place is opened: the youngest place's end where the buffer does.
+    after_end: usize,
+}
+
+impl Place {
+    /// If all parts of its transaction have replied: the one reply is ready.
+    fn complete(&mut self, flow: &mut Flow, spent: &mut dyn FnMut(Envelope<Message>)) {
+        if let State::Gathering(gather) = &mut self.state
+            && gather.is_complete()
+        {
+            let mut reply = Vec::new();
+            gather.merge(&mut reply);
+            gather.take_envelopes().for_each(spent);
+            flow.settle(self.commands, reply.len());
+            self.state = State::Ready(reply);
+        }
+    }
+}
+
+enum State {
+    /// A message is under way.
+    Waiting,
+    /// Parts of a transaction are under way.
+    Gathering(Box<Gather>),
+    /// A message came back with its replies.
+    Returned(Envelope<Message>),
+    /// The reply is here.
+    Ready(Vec<u8>),
+    /// The reply is here, in [`Pipeline::early`].
+    Early(Range<usize>),
+}
+
+impl Pipeline {
+    /// Whether nothing is under way.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// Whether so much is under way that further commands have to wait.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.places.len() >= PIPELINE_PLACES_MAX || self.flow.is_full(self.last_bytes())
+    }
+
+    /// Whether so little is under way that commands which were held back may go on.
+    pub(crate) fn has_room(&self) -> bool {
+        self.places.len() <= PIPELINE_PLACES_MAX / 2 && self.flow.has_room(self.last_bytes())
+    }
+
+    /// Bytes of replies that wait for their turn.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.flow.waiting_bytes() + self.last_bytes()
+    }
+
+    /// Bytes of local replies behind the youngest place: they still grow.
+    fn last_bytes(&self) -> usize {
+        let begin = match self.places.len() {
+            0 | 1 => self.moved,
+            count => self.places[count - 2].after_end,
+        };
+        self.after.len() - begin
+    }
+
+    /// Where the next local reply is written: the output, or behind the youngest place.
+    #[inline]
+    pub(crate) fn tail<'a>(&'a mut self, output: &'a mut Vec<u8>) -> &'a mut Vec<u8> {
+        let overtakes = canary::is_out(Canary::ReplyOutOfOrder);
+        if self.places.is_empty() || overtakes { output } else { &mut self.after }
+    }
+
+    /// A new place for a message.
+    pub(crate) fn open(&mut self, silent: bool) -> u64 {
+        self.open_with(State::Waiting, silent)
+    }
+
+    /// Another command shares `place`, if that is the youngest, nothing stands behind it, and it is
+    /// as silent as said. Whether it does.
+    pub(crate) fn join(&mut self, place: u64, silent: bool) -> bool {
+        if place + 1 != self.next_place() || self.last_bytes() > 0 {
+            return false;
+        }
+        let Some(youngest) = self.places.back_mut().filter(|it| it.silent == silent) else {
+            return false;
+        };
+        youngest.commands += 1;
+        self.flow.send(1);
+        true
+    }
+
+    /// A new place for a transaction.
+    pub(crate) fn open_gather(&mut self, gather: Box<Gather>, silent: bool) -> u64 {
+        self.open_with(State::Gathering(gather), silent)
+    }
+
+    fn open_with(&mut self, state: State, silent: bool) -> u64 {
+        self.flow.wait(self.last_bytes());
+        self.flow.send(1);
+        if let Some(youngest) = self.places.back_mut() {
+            youngest.after_end = self.after.len();
+        }
+        let input = self.input;
+        self.places.push_back(Place { state, commands: 1, input, silent, after_end: 0 });
+        self.front + self.places.len() as u64 - 1
+    }
+
+    /// Further places belong to another input. Numbers ascend.
+    pub(crate) fn begin_input(&mut self, number: u64) {
+        self.input = number;
+    }
+
+    /// Whether the input to which the last replies belong is not answered to its end.
+    #[inline]
+    pub(crate) fn owes(&self) -> bool {
+        self.places.front().is_some_and(|place| place.input == self.answered)
+    }
+
+    /// A message came back to `place`. Its replies move to the output when it is their turn; boxes
+    /// that are spent are handed to `spent`.
+    pub(crate) fn settle(
+        &mut self,
+        place: u64,
+        envelope: Envelope<Message>,
+        output: &mut Vec<u8>,
+        spent: &mut dyn FnMut(Envelope<Message>),
+    ) {
+        let Some(index) = self.find(place) else { return spent(envelope) };
+        let found = &mut self.places[index];
+        if let State::Gathering(gather) = &mut found.state {
+            gather.add(envelope);
+            found.complete(&mut self.flow, spent);
+        } else {
+            self.flow.settle(found.commands, envelope.work.reply.len());
+            found.state = State::Returned(envelope);
+        }
+        self.advance(output, spent);
+    }
+
+    /// The replies of a run came back to `place`.
+    pub(crate) fn settle_run(
+        &mut self,
+        place: u64,
+        reply: &[u8],
+        output: &mut Vec<u8>,
+        spent: &mut dyn FnMut(Envelope<Message>),
+    ) {
+        let Some(index) = self.find(place) else { return };
+        let found = &mut self.places[index];
+        self.flow.settle(found.commands, reply.len());
+        let early = self.early.len();
+        if index == 0 {
+            self.flow.leave(reply.len());
+            if !found.silent {
+                output.extend_from_slice(reply);
+            }
+            found.state = State::Early(early..early);
+            self.advance(output, spent);
+        } else if early + reply.len() > KEPT_BYTES_MAX {
+            // It may be long until the buffer is empty, so it is not to grow beyond all bounds.
+            found.state = State::Ready(reply.to_vec());
+        } else {
+            self.early.extend_from_slice(reply);
+            found.state = State::Early(early..early + reply.len());
+        }
+    }
+
+    /// Something other than a message settles `place`.
+    pub(crate) fn settle_bytes(
+        &mut self,
+        place: u64,
+        reply: Vec<u8>,
+        output: &mut Vec<u8>,
+        spent: &mut dyn FnMut(Envelope<Message>),
+    ) {
+        let Some(index) = self.find(place) else { return };
+        let found = &mut self.places[index];
+        self.flow.settle(found.commands, reply.len());
+        found.state = State::Ready(reply);
+        self.advance(output, spent);
+    }
+
+    /// Where a place is, if it is still waiting.
+    fn find(&self, place: u64) -> Option<usize> {
+        let index = place.wrapping_sub(self.front) as usize;
+        debug_assert!(index < self.places.len(), "a reply comes back to a place that waits for it");
+        (index < self.places.len()).then_some(index)
+    }
+
+    /// The number of the place that is opened next.
+    fn next_place(&self) -> u64 {
+        self.front + self.places.len() as u64
+    }
+
+    /// Moves what is ready at the front to the output.
+    fn advance(&mut self, output: &mut Vec<u8>, spent: &mut dyn FnMut(Envelope<Message>)) {
+        while let Some(place) = self.places.front() {
+            if matches!(place.state, State::Waiting | State::Gathering(_)) {
+                return self.compact();
+            }
+            let Some(place) = self.places.pop_front() else { return };
+            self.front += 1;
+            self.answered = place.input;
+            let end = if self.places.is_empty() {
+                self.after.len()
+            } else {
+                self.flow.leave(place.after_end - self.moved);
+                place.after_end
+            };
+            match place.state {
+                State::Returned(envelope) => {
+                    self.flow.leave(envelope.work.reply.len());
+                    if !place.silent {
+                        output.extend_from_slice(&envelope.work.reply);
+                    }
+                    spent(envelope);
+                }
+                State::Ready(reply) => {
+                    self.flow.leave(reply.len());
+                    if !place.silent {
+                        output.extend_from_slice(&reply);
+                    }
+                }
+                State::Early(range) => {
+                    self.flow.leave(range.len());
+                    if !place.silent {
+                        output.extend_from_slice(&self.early[range]);
+                    }
+                }
+                State::Waiting | State::Gathering(_) => {}
+            }
+            output.extend_from_slice(&self.after[self.moved..end]);
+            self.moved = end;
+        }
+        for buffer in [&mut self.after, &mut self.early] {
+            buffer.clear();
+            if buffer.capacity() > KEPT_BYTES_MAX {
+                *buffer = Vec::new();
+            }
+        }
+        self.moved = 0;
+    }
+
+    /// Takes what has moved out of `after`, where that is much and most of it: the pipeline of a
+    /// client that never waits is never empty.
+    fn compact(&mut self) {
+        let moved = self.moved;
+        if moved < KEPT_BYTES_MAX || moved < self.after.len() / 2 {
+            return;
+        }
+        self.after.drain(..moved);
+        self.moved = 0;
+        for place in &mut self.places {
+            place.after_end = place.after_end.saturating_sub(moved);
+        }
+    }
+}
+
+/// Bytes that the buffers of an empty pipeline may keep.
+const KEPT_BYTES_MAX: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests;
