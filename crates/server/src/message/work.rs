@@ -2,6 +2,7 @@
 
 use net::Envelope;
 use resp::Writer;
+use spec::Flags;
 
 use crate::core::Core;
 use crate::message::{Client, Message, Purpose, Queued, Work};
@@ -47,6 +48,10 @@ impl Core {
         let commands = std::mem::take(&mut work.commands);
         let mut reply = std::mem::take(&mut work.reply);
         let limit = self.settings.limits.output_normal.hard_bytes;
+        if part && commands.iter().any(|it| it.command.spec.flags.has(Flags::DENYOOM)) {
+            // Once, before: between its commands no key goes that one of them may have looked at.
+            self.make_room();
+        }
         for queued in &commands {
             // What is not going to be sent counts for nothing; and a transaction runs to its end.
             if work.silent && !part {
@@ -55,9 +60,7 @@ impl Core {
                 work.overflown = true;
                 break;
             }
-            if let Err(error) = self.make_room_for(queued.command)
-                && !part
-            {
+            if !part && let Err(error) = self.make_room_for(queued.command) {
                 self.statistics.count_rejected(Some(queued.number), &error);
                 Writer::new(&mut reply, work.client.protocol).error(&error);
                 continue;

@@ -216,3 +216,23 @@ fn a_session_that_ends_or_resets_watches_nothing() {
         assert!(server.cores.iter().all(|core| !core.shard.is_watched()));
     });
 }
+
+#[test]
+fn no_key_is_evicted_between_the_commands_of_an_exec() {
+    let mut server = Fixture::new(1);
+    let client = server.connect(0);
+    let core = &mut server.cores[0];
+    core.publish_memory();
+    let max = core.shared.memory_bytes() + 64 * 1024;
+    let limit = format!("CONFIG SET maxmemory {max} maxmemory-policy allkeys-lru");
+    expect(&mut server, client, &[(&limit, "+OK\r\n"), ("MULTI", "+OK\r\n")]);
+    let value = "x".repeat(1000);
+    let keys = 200;
+    for key in 0..keys {
+        expect(&mut server, client, &[(&format!("SET {key} {value}"), "+QUEUED\r\n")]);
+    }
+    let replies = format!("*{}\r\n{}:{keys}\r\n", keys + 1, "+OK\r\n".repeat(keys));
+    expect(&mut server, client, &[("DBSIZE", "+QUEUED\r\n"), ("EXEC", &replies)]);
+    assert_eq!(server.ask(client, "SET next x"), "+OK\r\n");
+    assert!(server.cores[0].shard.keys() < keys, "room is made for the next one");
+}
