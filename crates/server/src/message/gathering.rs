@@ -18,7 +18,7 @@ use crate::core::Core;
 
 type AnyPart = Box<dyn Any + Send>;
 type Ask = Arc<dyn Fn(&mut Core) -> AnyPart + Send + Sync>;
-type Merge = Box<dyn FnOnce(&mut Core, Vec<AnyPart>, &mut Writer<'_>)>;
+type Merge = Box<dyn FnOnce(&mut Core, Vec<AnyPart>, &mut Writer<'_>) -> Option<Question>>;
 
 /// A question to all core threads.
 pub(crate) struct Question {
@@ -34,10 +34,21 @@ impl Question {
         ask: impl Fn(&mut Core) -> Part + Send + Sync + 'static,
         merge: impl FnOnce(&mut Core, Vec<Part>, &mut Writer<'_>) + 'static,
     ) -> Self {
+        Self::of_several(ask, move |core, parts, writer| {
+            merge(core, parts, writer);
+            None
+        })
+    }
+
+    /// The same, where `merge` may have another question, whose answer stands for this one's.
+    pub(crate) fn of_several<Part: Send + 'static>(
+        ask: impl Fn(&mut Core) -> Part + Send + Sync + 'static,
+        merge: impl FnOnce(&mut Core, Vec<Part>, &mut Writer<'_>) -> Option<Self> + 'static,
+    ) -> Self {
         let ask: Ask = Arc::new(move |core: &mut Core| Box::new(ask(core)) as AnyPart);
         let merge: Merge = Box::new(move |core, parts, writer| {
             let parts = parts.into_iter().filter_map(|part| part.downcast::<Part>().ok());
-            merge(core, parts.map(|part| *part).collect(), writer);
+            merge(core, parts.map(|part| *part).collect(), writer)
         });
         Self { ask, merge, barrier: false }
     }
@@ -133,7 +144,12 @@ impl Core {
         let done = self.gatherings.open.remove(&id)?;
         let mut reply = Vec::new();
         let parts = done.parts.into_iter().flatten().collect();
-        (done.merge)(self, parts, &mut Writer::new(&mut reply, done.protocol));
-        Some((done.target, reply))
+        match (done.merge)(self, parts, &mut Writer::new(&mut reply, done.protocol)) {
+            None => Some((done.target, reply)),
+            Some(next) => {
+                let reply = self.ask_for(done.target, done.protocol, next)?;
+                Some((done.target, reply))
+            }
+        }
     }
 }

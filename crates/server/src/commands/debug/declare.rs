@@ -8,7 +8,8 @@ pub(in crate::commands) const CONTAINER: Spec =
         .about("A container for debugging commands.", "Depends on subcommand.");
 
 /// What all of them are.
-const FLAGS: Flags = Flags::ADMIN.with(Flags::NOSCRIPT).with(Flags::LOADING).with(Flags::STALE);
+pub(super) const FLAGS: Flags =
+    Flags::ADMIN.with(Flags::NOSCRIPT).with(Flags::LOADING).with(Flags::STALE);
 
 /// The spec of one of them.
 pub(super) const fn spec(name: &'static str, arity: Arity, summary: &'static str) -> Spec {

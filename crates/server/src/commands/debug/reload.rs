@@ -3,13 +3,13 @@
 //! In two rounds over all core threads: first every log is written and synced, then each shard
 //! forgets its keys and replays its part of the log. What clients write meanwhile is logged like
 //! everything else; only a transaction over several shards in just that moment could be met half
-//! written.
+//! written. An EXEC logs what it changed when it ends, so these are no part of one.
 
 use durability::{FileStorage, LogDirectory, LogNames, TornTail, scan};
 use resp::{Arguments, CommandError, Writer};
-use spec::{Argument, Arity, Reply};
+use spec::{Argument, Arity, Flags, Reply};
 
-use super::spec;
+use super::declare::{FLAGS, spec};
 use crate::commands::{Context, SessionCommand, Then};
 use crate::core::Core;
 use crate::log::recovery;
@@ -18,7 +18,9 @@ use crate::settings;
 
 /// `DEBUG LOADAOF`: the log is written, all keys are forgotten, and the log is replayed.
 pub(super) const LOADAOF: SessionCommand = SessionCommand {
-    spec: spec("debug|loadaof", Arity::exactly(2), "Replays the log.").reply(Reply::SIMPLE),
+    spec: spec("debug|loadaof", Arity::exactly(2), "Replays the log.")
+        .flags(FLAGS.with(Flags::NO_MULTI))
+        .reply(Reply::SIMPLE),
     run: load_log,
 };
 
@@ -26,6 +28,7 @@ pub(super) const LOADAOF: SessionCommand = SessionCommand {
 /// from. The options are accepted: what they spare is not done.
 pub(super) const RELOAD: SessionCommand = SessionCommand {
     spec: spec("debug|reload", Arity::at_least(2), "Saves and loads the data.")
+        .flags(FLAGS.with(Flags::NO_MULTI))
         .arguments(&[Argument::string("option").optional().multiple()])
         .reply(Reply::SIMPLE),
     run: reload,
@@ -54,22 +57,21 @@ fn load_log(
         tracing::warn!("DEBUG RELOAD needs the append-only log: it is off");
         return Err(CommandError::DebugLoadFailed);
     }
-    let key = context.key;
-    let written = Question::new(
+    let written = Question::of_several(
         |core| write(core).is_ok(),
-        move |core, parts, reply| {
+        |_, parts, reply| {
             if parts.contains(&false) {
-                return reply.error(&CommandError::DebugLoadFailed);
+                reply.error(&CommandError::DebugLoadFailed);
+                return None;
             }
-            // The reply of the second round takes the place behind this one, which stays empty.
-            core.ask(key, replayed());
+            Some(replayed())
         },
     );
     Ok(Then::Ask(written.barrier()))
 }
 
 fn replayed() -> Question {
-    let question = Question::new(
+    Question::new(
         |core| match replay(core) {
             Ok(()) => true,
             Err(error) => {
@@ -84,8 +86,7 @@ fn replayed() -> Question {
                 reply.ok()
             }
         },
-    );
-    question.barrier()
+    )
 }
 
 fn write(core: &mut Core) -> std::io::Result<()> {

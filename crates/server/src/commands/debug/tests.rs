@@ -43,6 +43,9 @@ fn small_ones() {
         "-ERR Error trying to load the AOF files, check server logs.\r\n",
         "the fixture logs nothing"
     );
+    assert_eq!(ask("MULTI"), "+OK\r\n");
+    assert_eq!(ask("DEBUG RELOAD"), "-ERR Command not allowed inside a transaction\r\n");
+    assert_eq!(ask("DISCARD"), "+OK\r\n");
     for (line, word) in [("DEBUG SLEEP", "SLEEP"), ("DEBUG NONSENSE 1", "NONSENSE")] {
         let error = format!(
             "-ERR unknown subcommand or wrong number of arguments for '{word}'. Try DEBUG HELP.\r\n"
