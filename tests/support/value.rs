@@ -1,4 +1,5 @@
-//! Replies of both protocol versions, read from bytes.
+//! Replies of both protocol versions, read from bytes. On its own, not by crate `resp`: a mistake
+//! there must not be read back as right.
 //!
 //! The reader starts over whenever more bytes have come: tests read replies of a few megabytes at
 //! most in one piece, and large bulk strings (one header, one length) cost nothing to try again.
