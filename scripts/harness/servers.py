@@ -73,14 +73,18 @@ class Server:
             words += ["--" + name, value]
         return words
 
-    def start(self, seconds=30.0):
-        """Starts it and waits until it answers PING; raises RuntimeError with the end of its log when it does not."""
+    def launch(self):
+        """Starts it, and waits for nothing."""
         with open(self.log_path, "ab") as log:
             try:
                 self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                                 start_new_session=True, restore_signals=self.restores_signals)
             except FileNotFoundError as error:
                 raise RuntimeError("%s is not built or brought: %s" % (self.kind, error)) from None
+
+    def start(self, seconds=30.0):
+        """Starts it and waits until it answers PING; raises RuntimeError with the end of its log when it does not."""
+        self.launch()
         end = time.monotonic() + seconds
         while time.monotonic() < end and self.process.poll() is None:
             try:
