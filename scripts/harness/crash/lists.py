@@ -16,7 +16,7 @@ CONNECTIONS = 12
 KEYS = 12
 BYTES_MAX = 3000
 GONE_WATCHED = 100
-DEPTHS = (1, 1, 2, 4, 10)
+DEPTHS = (1, 1, 2, 5, 12, 40)
 
 
 class Appender(Connection):
@@ -51,9 +51,9 @@ class Appender(Connection):
     def draw(self):
         """One transaction: whether it is a MULTI, and its operations."""
         choice = self.source.random()
-        if choice < 0.15:
+        if choice < 0.4:
             return "bare", self.drawn(1)
-        if choice < 0.3:
+        if choice < 0.55:
             return "mget", [["read", key, None] for key in self.source.sample(self.keys, self.source.choice((2, 4, KEYS)))]
         return "multi", self.drawn(self.source.choice((1, 2, 3, 4, 6)))
 
