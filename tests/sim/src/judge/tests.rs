@@ -1,5 +1,7 @@
 //! Histories that are possible, and histories that are not.
 
+mod shortcuts;
+
 use resp::Value as Reply;
 
 use super::{Verdict, judge};
