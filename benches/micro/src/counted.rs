@@ -13,12 +13,13 @@ pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     /// What one operation is.
     pub(crate) what: &'static str,
-    /// Prepares, calls [`counted`] once, and asserts that the operations did their work.
+    /// Prepares, calls [`counted`], and asserts that the operations did their work.
     pub(crate) run: fn(),
 }
 
-/// Runs a loop of [`OPERATIONS`] operations. Callgrind is told to count between entering and
-/// leaving this function, by its name: so it is called once, and never inlined.
+/// Runs a loop of [`OPERATIONS`] operations, or a piece of it, where something has to be done in
+/// between that is none of it: entering and leaving costs 10 instructions. Callgrind is told to
+/// count between the two, by this function's name: so it is never inlined.
 #[inline(never)]
 pub(crate) fn counted(operations: &mut dyn FnMut()) {
     operations();

@@ -24,6 +24,7 @@ mod reply;
 mod segment;
 mod string;
 mod table;
+mod tick;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ fn scenarios() -> impl Iterator<Item = &'static Scenario> {
         reply::SCENARIOS,
         segment::SCENARIOS,
         inbox::SCENARIOS,
+        tick::SCENARIOS,
     ]
     .into_iter()
     .flatten()

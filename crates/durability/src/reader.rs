@@ -15,7 +15,7 @@ use crate::error::RecoveryError;
 use crate::record::{Fault, Walk, resumes, walk};
 use crate::storage::{OpenMode, Storage, StorageError};
 
-/// The window. Large enough that a read call is nothing against the walk over its bytes, small
+/// The window, unless the file is smaller. Large enough that a read call is nothing against the walk over its bytes, small
 /// enough to stay in a core's second-level cache.
 const WINDOW_BYTES: usize = 256 << 10;
 
@@ -67,7 +67,8 @@ impl<S: Storage> SegmentReader<S> {
     pub(crate) fn open(storage: &S, path: &str) -> Result<Self, StorageError> {
         let file = storage.open(path, OpenMode::Read)?;
         let limit = storage.file_bytes(&file)?;
-        let (buffer, spans) = (vec![0; WINDOW_BYTES], Vec::new());
+        let window = usize::try_from(limit).unwrap_or(usize::MAX).min(WINDOW_BYTES);
+        let (buffer, spans) = (vec![0; window], Vec::new());
         let (path, ahead) = (path.to_owned(), Ahead::default());
         Ok(Self { file, path, buffer, from: 0, to: 0, offset: 0, limit, spans, ahead })
     }

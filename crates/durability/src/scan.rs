@@ -17,7 +17,7 @@ use crate::error::RecoveryError;
 use crate::manifest::Role;
 use crate::reader::{Entry, SegmentReader};
 use crate::record::Fault;
-use crate::storage::{Storage, StorageError};
+use crate::storage::{OpenMode, Storage, StorageError};
 use crate::transaction::{Participants, TransactionId};
 
 /// A segment to be read: what the manifest says of it, and where it lies.
@@ -33,6 +33,14 @@ pub struct SegmentSource {
     pub shard: u16,
     /// How many shards its generation has.
     pub shards: u16,
+}
+
+impl SegmentSource {
+    /// How long its file is; 0 where that cannot be known, which [`scan`] will explain.
+    pub fn bytes<S: Storage>(&self, storage: &S) -> u64 {
+        let file = storage.open(&self.path, OpenMode::Read);
+        file.and_then(|file| storage.file_bytes(&file)).unwrap_or(0)
+    }
 }
 
 /// What the quick pass found in a segment.

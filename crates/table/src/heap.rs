@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn classes_are_fixpoints_and_waste_little() {
-        for bytes in 1..200_000 {
+        for bytes in (1..200_000).step_by(if cfg!(miri) { 61 } else { 1 }) {
             let class = class_bytes(bytes);
             assert!(class >= bytes && class_bytes(class) == class, "{bytes} {class}");
             assert!(class.is_multiple_of(UNIT));
@@ -135,7 +135,7 @@ mod tests {
                 let (memory, bytes, mark) = held.swap_remove((random >> 8) as usize % held.len());
                 // SAFETY: the memory is live and was filled when it was allocated.
                 let content = unsafe { std::slice::from_raw_parts(memory.as_ptr(), bytes) };
-                assert!(content.iter().all(|&byte| byte == mark));
+                assert_eq!(content, vec![mark; bytes]);
                 // SAFETY: allocated below with this size, freed once.
                 unsafe { heap.free(memory, bytes) };
             } else {

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod census;
+mod hash;
 mod history;
 mod judge;
 mod line;

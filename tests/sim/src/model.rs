@@ -3,10 +3,9 @@
 //! A state is small and plain, because the judge makes very many of them: each key's value is a
 //! number that stands for its text.
 
-use std::collections::HashMap;
-
 use resp::Value as Reply;
 
+use crate::hash::Map;
 use crate::operation::{Database, Key, Operation, Value, text};
 
 /// Keys of a history at most.
@@ -53,6 +52,11 @@ impl State {
     fn view(&mut self, session: usize) -> View<'_> {
         let database = usize::from(self.selected[session]);
         View { state: self, database }
+    }
+
+    /// The texts that keys have, as [`Texts::nth`] counts them.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = usize> {
+        self.values.iter().flatten().filter_map(|id| (*id as usize).checked_sub(1))
     }
 
     fn touch(&mut self, database: Database, key: Key) {
@@ -117,8 +121,10 @@ impl View<'_> {
 /// The texts of values, each with its number.
 #[derive(Default)]
 pub(crate) struct Texts {
-    ids: HashMap<Vec<u8>, Id>,
+    ids: Map<Vec<u8>, Id>,
     texts: Vec<Vec<u8>>,
+    /// By value, the number of its text; [`ABSENT`]: not asked for yet.
+    values: Vec<Id>,
 }
 
 impl Texts {
@@ -130,6 +136,23 @@ impl Texts {
         let id = self.texts.len() as Id;
         self.ids.insert(text.to_vec(), id);
         id
+    }
+
+    /// The number of a value's text.
+    fn value(&mut self, value: Value) -> Id {
+        let at = value as usize;
+        if self.values.len() <= at {
+            self.values.resize(at + 1, ABSENT);
+        }
+        if self.values[at] == ABSENT {
+            self.values[at] = self.id(text(value).as_bytes());
+        }
+        self.values[at]
+    }
+
+    /// The texts in the order in which they came up, counted from 0.
+    pub(crate) fn nth(&self, at: usize) -> Option<&[u8]> {
+        self.texts.get(at).map(Vec::as_slice)
     }
 
     fn get(&self, id: Id) -> &[u8] {
@@ -371,7 +394,7 @@ fn transfer(state: &mut View<'_>, operation: &Operation, reply: Option<&Reply>) 
 
 fn set_many(texts: &mut Texts, state: &mut View<'_>, pairs: &[(Key, Value)]) {
     for (key, value) in pairs {
-        let value = texts.id(text(*value).as_bytes());
+        let value = texts.value(*value);
         state.set(*key, value);
     }
 }

@@ -65,6 +65,9 @@ pub(crate) struct Recovered<S> {
 /// The lock's file in the data directory.
 pub(crate) const LOCK_NAME: &str = "bobbin.lock";
 
+/// A log that one thread has walked before a second one would have got far: a millisecond.
+const ALONE_BYTES_MAX: u64 = 1 << 20;
+
 /// Bytes replayed between two looks at the clock.
 const STEP_BYTES: u64 = 4 << 20;
 
@@ -151,12 +154,15 @@ impl<S: Storage + Sync> Recovery<S> {
     }
 }
 
-/// Walks all segments, each on a thread of its own.
+/// Walks all segments, each on a thread of its own, where there is enough to walk.
 fn scan_all<S: Storage + Sync>(
     storage: &S,
     directory: &LogDirectory,
 ) -> Result<Vec<durability::SegmentIndex>, RecoveryError> {
     let sources = directory.segments();
+    if sources.iter().map(|source| source.bytes(storage)).sum::<u64>() <= ALONE_BYTES_MAX {
+        return sources.iter().map(|source| scan(storage, source)).collect();
+    }
     std::thread::scope(|scope| {
         let threads: Vec<_> =
             sources.iter().map(|source| scope.spawn(move || scan(storage, source))).collect();

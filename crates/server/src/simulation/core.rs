@@ -50,6 +50,8 @@ pub(crate) struct SimulatedCore {
     pub(super) next: Step,
     /// What came since the last [`Step::Reap`].
     pub(super) arrivals: VecDeque<Arrival>,
+    /// By the slot of a connection, the client that has it, or had it last.
+    pub(super) clients: Vec<usize>,
     /// Pieces that this tick runs.
     received: VecDeque<(ConnectionKey, Vec<u8>)>,
     /// The fsync under way.
@@ -66,6 +68,7 @@ impl SimulatedCore {
             core,
             next: Step::Reap,
             arrivals: VecDeque::new(),
+            clients: Vec::new(),
             received: VecDeque::new(),
             sync: None,
             synced: None,
@@ -175,18 +178,17 @@ impl SimulatedCore {
             return;
         }
         let sendable = connection.output.sendable();
-        let sent: Vec<u8> = connection.output.bytes.drain(..sendable).collect();
+        let sent = connection.output.bytes.drain(..sendable);
+        match end_of(&self.clients, clients, key) {
+            Some(end) => end.received.extend(sent),
+            None => drop(sent),
+        }
         connection.output.base += sendable as u64;
         let finished = connection.session.modes.close_after_reply
             && connection.output.pending_bytes() == 0
             && connection.pipeline.is_empty();
         if finished {
             self.core.close(key);
-        }
-        let home = self.core.mail.shard;
-        let receives = clients.iter_mut().find(|it| it.home == home && it.key == key);
-        if let Some(ends) = receives {
-            ends.received.extend_from_slice(&sent);
         }
     }
 
@@ -195,9 +197,9 @@ impl SimulatedCore {
         if self.core.connections.find(key).is_some() {
             drop(self.core.handle_ended(key.token));
         }
-        let home = self.core.mail.shard;
-        let ended = clients.iter_mut().filter(|it| it.home == home && it.key == key);
-        ended.for_each(|it| it.open = false);
+        if let Some(end) = end_of(&self.clients, clients, key) {
+            end.open = false;
+        }
     }
 
     /// As `tick/rest.rs` does, but for looking a little longer.
@@ -215,4 +217,14 @@ impl SimulatedCore {
         let sleeps = self.sleeps_until_ms.is_some_and(|until_ms| now_ms < until_ms);
         sleeps && self.arrivals.is_empty() && self.core.ending != Ending::Ended
     }
+}
+
+/// The client's end of a connection.
+fn end_of<'a>(
+    by_slot: &[usize],
+    clients: &'a mut [Ends],
+    key: ConnectionKey,
+) -> Option<&'a mut Ends> {
+    let end = &mut clients[*by_slot.get(key.token as usize)?];
+    Some(end).filter(|end| end.key == key)
 }

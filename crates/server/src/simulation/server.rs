@@ -96,6 +96,9 @@ impl Server {
         let (remote, local) = (SocketAddr::from((LOCAL.0, port)), SocketAddr::from(LOCAL));
         self.shared.count_connection(home);
         let key = self.cores[home].core.handle_accepted(None, Peer::Tcp { remote, local });
+        let (slot, by_slot) = (key.token as usize, &mut self.cores[home].clients);
+        by_slot.resize(by_slot.len().max(slot + 1), 0);
+        by_slot[slot] = self.clients.len();
         self.clients.push(Ends { home, key, received: Vec::new(), open: true });
         Client(self.clients.len() - 1)
     }
