@@ -23,6 +23,10 @@ const STEPS_A_UNIT: usize = 64;
 /// is there).
 const STEP_BYTES: usize = (512 << 10) / STEPS_A_UNIT;
 
+/// Records of a table taken out before the steps are counted: their objects may be 64 KiB each, and
+/// then 16 of them are two units.
+const RECORDS_AT_ONCE: usize = 16;
+
 /// Something large, on its way out.
 enum Doom {
     Object(Object),
@@ -50,9 +54,10 @@ impl Doomed {
         }
     }
 
-    /// Takes a whole table apart in slices.
+    /// Takes a whole table apart in slices. One without records may still have the memory of those
+    /// that it had.
     pub fn push_table(&mut self, table: Box<Table<Object>>) {
-        if !table.is_empty() {
+        if table.bytes_reserved() > 0 {
             self.pending += table.len() as u64;
             self.queue.push_back(Doom::Table(table));
         }
@@ -81,15 +86,16 @@ impl Doomed {
         self.queue.is_empty()
     }
 
-    /// Frees what `units` pay for, each of which takes 0.1 ms at most: 512 KiB of objects, 64
-    /// records of a table, or some of both. True while there is more.
+    /// Frees what `units` pay for, each of which takes some 0.1 ms: 512 KiB of objects, 64 records
+    /// of a table, 1 MiB of a table's memory, or some of each. The last thing begun may take a unit
+    /// more. True while there is more.
     pub fn free_slice(&mut self, units: usize) -> bool {
         let mut steps = units.saturating_mul(STEPS_A_UNIT);
         while steps > 0 {
             let taken = match self.queue.pop_front() {
                 None => return false,
                 Some(Doom::Object(object)) => self.free_object(object),
-                Some(Doom::Table(table)) => self.free_table(table, steps.min(STEPS_A_UNIT)),
+                Some(Doom::Table(table)) => self.free_table(table),
             };
             steps = steps.saturating_sub(taken.max(1));
         }
@@ -109,32 +115,35 @@ impl Doomed {
         freed / STEP_BYTES
     }
 
-    /// Takes about `records` records of a table out; returns how many these were.
-    fn free_table(&mut self, mut table: Box<Table<Object>>, records: usize) -> usize {
+    /// Takes some records of a table out; returns how many steps that was. Large objects among them
+    /// come next, before the rest of the table: so the queue stays short.
+    fn free_table(&mut self, mut table: Box<Table<Object>>) -> usize {
         let before = table.len();
-        let queue = &mut self.queue;
-        let mut large = 0;
-        let more = table.drain(records, |object| {
-            if object.heap_bytes() > DROPPED_AT_ONCE_BYTES_MAX {
-                large += 1;
-                queue.push_back(Doom::Object(object));
+        let mut large = Vec::new();
+        let mut dropped_bytes = 0;
+        let drained = table.drain(RECORDS_AT_ONCE, |object| {
+            let bytes = object.heap_bytes();
+            if bytes > DROPPED_AT_ONCE_BYTES_MAX {
+                large.push(object);
+            } else {
+                dropped_bytes += bytes;
             }
         });
-        let taken = before - table.len();
         // a large object of the table stays pending until it is freed itself
-        let gone = taken as u64 - large;
+        let gone = (before - table.len() - large.len()) as u64;
         self.pending -= gone;
         self.freed += gone;
-        if more {
+        if drained.more {
             self.queue.push_front(Doom::Table(table));
         }
-        taken
+        large.into_iter().for_each(|object| self.queue.push_front(Doom::Object(object)));
+        drained.spent + dropped_bytes / STEP_BYTES
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Doomed;
+    use super::{Doom, Doomed};
     use datatypes::Object;
     use table::{Expiry, Hasher, Payload, Table};
 
@@ -190,5 +199,78 @@ mod tests {
         assert_eq!((doomed.pending(), doomed.freed()), (0, 1000));
         doomed.push_table(Box::new(Table::new(hasher)));
         assert!(doomed.is_empty());
+    }
+
+    /// A table of `keys` keys with values of 100 bytes, and what is left of it in the queue.
+    fn table_of(keys: u32) -> Box<Table<Object>> {
+        let hasher = Hasher::new(1);
+        let mut table = Box::new(Table::new(hasher));
+        for number in 0..keys {
+            let key = number.to_string();
+            let hash = hasher.hash(key.as_bytes());
+            table.set(hash, key.as_bytes(), Payload::Bytes(&[b'v'; 100]), Expiry::Never);
+        }
+        table
+    }
+
+    fn reserved_bytes(doomed: &Doomed) -> usize {
+        let bytes = |doom: &Doom| match doom {
+            Doom::Object(object) => object.heap_bytes(),
+            Doom::Table(table) => table.bytes_reserved(),
+        };
+        doomed.queue.iter().map(bytes).sum()
+    }
+
+    #[test]
+    fn a_unit_gives_back_a_mebibyte_of_a_table() {
+        let mut doomed = Doomed::default();
+        doomed.push_table(table_of(100_000));
+        assert!(reserved_bytes(&doomed) > 10 << 20);
+        loop {
+            let before = reserved_bytes(&doomed);
+            let more = doomed.free_slice(1);
+            let freed = before - reserved_bytes(&doomed);
+            // the unit's first step may be the table's last records, with their segment
+            assert!(freed <= (1 << 20) + (16 << 10), "{freed} bytes at once");
+            if !more {
+                break;
+            }
+        }
+        assert_eq!((doomed.pending(), doomed.freed()), (0, 100_000));
+    }
+
+    #[test]
+    fn a_table_without_records_is_freed_in_slices_too() {
+        let mut table = table_of(100_000);
+        for number in 0..100_000_u32 {
+            let key = number.to_string();
+            table.remove(table.hash(key.as_bytes()), key.as_bytes());
+        }
+        assert!(table.is_empty());
+        let mut doomed = Doomed::default();
+        doomed.push_table(table);
+        assert_eq!(doomed.pending(), 0);
+        let mut slices = 1;
+        while doomed.free_slice(1) {
+            slices += 1;
+        }
+        assert!(slices > 10, "{slices}");
+    }
+
+    #[test]
+    fn large_objects_of_a_table_do_not_pile_up() {
+        let hasher = Hasher::new(1);
+        let mut table = Box::new(Table::new(hasher));
+        for number in 0..1000_u32 {
+            let key = number.to_string();
+            let payload = Payload::Object(Object::string(vec![1; 100 << 10]));
+            table.set(hasher.hash(key.as_bytes()), key.as_bytes(), payload, Expiry::Never);
+        }
+        let mut doomed = Doomed::default();
+        doomed.push_table(table);
+        while doomed.free_slice(1) {
+            assert!(doomed.queue.len() < 32, "{}", doomed.queue.len());
+        }
+        assert_eq!(doomed.freed(), 1000);
     }
 }
