@@ -63,6 +63,13 @@ impl Doomed {
         }
     }
 
+    /// Frees what is in the queue of another keyspace too, after what is in this one.
+    pub fn take_over(&mut self, other: &mut Self) {
+        self.queue.append(&mut other.queue);
+        self.pending += std::mem::take(&mut other.pending);
+        self.freed += std::mem::take(&mut other.freed);
+    }
+
     /// `lazyfree_pending_objects`.
     #[must_use]
     pub const fn pending(&self) -> u64 {
@@ -160,6 +167,18 @@ mod tests {
         }
         assert!(slices >= 8, "{slices}");
         assert_eq!((doomed.pending(), doomed.freed()), (0, 1));
+    }
+
+    #[test]
+    fn what_another_queue_had_comes_after() {
+        let (mut doomed, mut other) = (Doomed::default(), Doomed::default());
+        doomed.push(Object::string(vec![1; 1 << 20]));
+        other.push(Object::string(vec![1; 2 << 20]));
+        doomed.take_over(&mut other);
+        assert!(other.is_empty() && other.pending() == 0);
+        assert_eq!((doomed.pending(), reserved_bytes(&doomed)), (2, (3 << 20) + 2 * 24));
+        while doomed.free_slice(1) {}
+        assert_eq!((doomed.pending(), doomed.freed()), (0, 2));
     }
 
     #[test]
