@@ -16,6 +16,10 @@ use table::Table;
 /// the kernel (measured in `datatypes::Object`), 64 KiB cost 4 us.
 const DROPPED_AT_ONCE_BYTES_MAX: usize = 64 << 10;
 
+/// So many bytes that are no object's are dropped at once: those of a command with large values
+/// come again with the next command, and the allocator keeps their memory for it.
+const BYTES_AT_ONCE_MAX: usize = 1 << 20;
+
 /// Steps in a unit of a slice's budget: one is a record of a table, or [`STEP_BYTES`] of objects.
 const STEPS_A_UNIT: usize = 64;
 
@@ -30,6 +34,8 @@ const RECORDS_AT_ONCE: usize = 16;
 /// Something large, on its way out.
 enum Doom {
     Object(Object),
+    /// Bytes that were no value of a key: not counted.
+    Bytes(Object),
     Table(Box<Table<Object>>),
 }
 
@@ -51,6 +57,14 @@ impl Doomed {
         if object.heap_bytes() > DROPPED_AT_ONCE_BYTES_MAX {
             self.pending += 1;
             self.queue.push_back(Doom::Object(object));
+        }
+    }
+
+    /// Drops bytes that were no value of a key, an input buffer for instance, in the same way. They
+    /// do not count as pending or freed objects.
+    pub fn push_bytes(&mut self, bytes: Vec<u8>) {
+        if bytes.len() > BYTES_AT_ONCE_MAX {
+            self.queue.push_back(Doom::Bytes(Object::string(bytes)));
         }
     }
 
@@ -102,6 +116,7 @@ impl Doomed {
             let taken = match self.queue.pop_front() {
                 None => return false,
                 Some(Doom::Object(object)) => self.free_object(object),
+                Some(Doom::Bytes(object)) => self.free_bytes(object),
                 Some(Doom::Table(table)) => self.free_table(table),
             };
             steps = steps.saturating_sub(taken.max(1));
@@ -117,9 +132,18 @@ impl Doomed {
             self.freed += 1;
             return before / STEP_BYTES;
         }
-        let freed = before.saturating_sub(object.heap_bytes());
         self.queue.push_front(Doom::Object(object));
-        freed / STEP_BYTES
+        STEPS_A_UNIT
+    }
+
+    /// The same of bytes that do not count.
+    fn free_bytes(&mut self, mut object: Object) -> usize {
+        let before = object.heap_bytes();
+        if object.free_slice() {
+            return before / STEP_BYTES;
+        }
+        self.queue.push_front(Doom::Bytes(object));
+        STEPS_A_UNIT
     }
 
     /// Takes some records of a table out; returns how many steps that was. Large objects among them
@@ -182,6 +206,20 @@ mod tests {
     }
 
     #[test]
+    fn bytes_go_in_slices_and_do_not_count() {
+        let mut doomed = Doomed::default();
+        doomed.push_bytes(vec![1; 1 << 20]);
+        assert!(doomed.is_empty());
+        doomed.push_bytes(vec![1; 10 << 20]);
+        let mut slices = 1;
+        while doomed.free_slice(1) {
+            slices += 1;
+        }
+        assert!((10..30).contains(&slices), "{slices}");
+        assert_eq!((doomed.pending(), doomed.freed()), (0, 0));
+    }
+
+    #[test]
     fn a_unit_pays_for_so_many_bytes_of_objects() {
         let mut doomed = Doomed::default();
         (0..20).for_each(|_| doomed.push(Object::string(vec![1; 100 << 10])));
@@ -234,7 +272,7 @@ mod tests {
 
     fn reserved_bytes(doomed: &Doomed) -> usize {
         let bytes = |doom: &Doom| match doom {
-            Doom::Object(object) => object.heap_bytes(),
+            Doom::Object(object) | Doom::Bytes(object) => object.heap_bytes(),
             Doom::Table(table) => table.bytes_reserved(),
         };
         doomed.queue.iter().map(bytes).sum()
