@@ -229,6 +229,19 @@ fn spawn(setting: &Setting, port: u16, folder: &Path) -> Result<Child, Failure> 
     command.spawn().map_err(|why| Failure::new(program.display(), why))
 }
 
+/// Keeps the calling thread on these CPUs (a list as taskset takes it).
+pub(crate) fn pin_this_thread(cpus: &str) -> Result<(), Failure> {
+    // "<process>/task/<thread>"
+    let place = fs::read_link("/proc/thread-self").map_err(|why| Failure::new("thread", why))?;
+    let thread = place.file_name().unwrap_or_default();
+    let output = Command::new("taskset").args(["-p", "-c", cpus]).arg(thread).output();
+    let output = output.map_err(|why| Failure::new("taskset", why))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(Failure::new("taskset", String::from_utf8_lossy(&output.stderr).trim()))
+}
+
 fn bobbin() -> Result<PathBuf, Failure> {
     std::env::var_os("BOBBIN")
         .map(PathBuf::from)

@@ -200,6 +200,12 @@ impl Keyspace {
         self.databases.iter().flatten().map(|it| it.table.bytes_mapped()).sum()
     }
 
+    /// Bytes that the tables hold from the system, in use or not, without what objects own.
+    #[must_use]
+    pub fn bytes_reserved(&self) -> usize {
+        self.databases.iter().flatten().map(|it| it.table.bytes_reserved()).sum()
+    }
+
     /// Empties a database. Returns how many keys it had. O(1): its memory is freed in slices, once
     /// a walk that is under way has passed.
     pub fn flush(&mut self, db: usize, effects: &mut Effects) -> usize {

@@ -2,7 +2,7 @@
 //! the commands that make them.
 
 use datatypes::Object;
-use datatypes::string::StringBytes;
+use datatypes::string::{LongString, StringBytes};
 use table::{OwnedPayload, PayloadRef, Taken};
 
 use crate::{Keyspace, LoggedCommands, Step};
@@ -41,6 +41,6 @@ impl Keyspace {
 
 fn duplicate(object: &Object) -> Object {
     match object {
-        Object::String(string) => Object::string(string.as_slice().to_vec()),
+        Object::String(string) => Object::String(Box::new(LongString::from(string.as_slice()))),
     }
 }

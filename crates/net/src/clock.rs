@@ -18,21 +18,29 @@ pub struct Clock {
     simulated: Option<&'static VirtualTime>,
 }
 
-/// What a look at a simulated clock takes: about as long as the real one.
-const LOOK_NS: u64 = 10;
+/// What a look at a simulated clock takes, unless it is told: about as long as the real one.
+const LOOK: Duration = Duration::from_nanos(10);
 
 /// Time that passes only when it is told to: what a simulator's clocks show.
 #[derive(Debug)]
 pub struct VirtualTime {
     ns: AtomicU64,
     unix_start_us: u64,
+    look_ns: u64,
 }
 
 impl VirtualTime {
     /// Time that begins at this moment of the wall clock, in microseconds since 1970.
     #[must_use]
     pub const fn new(unix_start_us: u64) -> Self {
-        Self { ns: AtomicU64::new(0), unix_start_us }
+        Self::with_looks_of(LOOK, unix_start_us)
+    }
+
+    /// The same, of which a look at the monotonic clock takes `look`: work that looks at the clock
+    /// after each step takes so long for each of them, and so is counted.
+    #[must_use]
+    pub const fn with_looks_of(look: Duration, unix_start_us: u64) -> Self {
+        Self { ns: AtomicU64::new(0), unix_start_us, look_ns: look.as_nanos() as u64 }
     }
 
     /// Lets time pass.
@@ -42,7 +50,7 @@ impl VirtualTime {
 
     /// Looks at the time, which takes some: whoever looks until a moment comes sees it come.
     fn look(&self) -> u64 {
-        self.ns.fetch_add(LOOK_NS, Ordering::Relaxed)
+        self.ns.fetch_add(self.look_ns, Ordering::Relaxed)
     }
 
     /// Nanoseconds that have passed.

@@ -211,8 +211,11 @@ impl Core {
         consumed += self.consume(key, &pending[consumed..]);
         let Some(connection) = self.connections.find(key) else { return };
         if consumed == pending.len() {
+            if pending.capacity() > PENDING_KEPT_BYTES_MAX {
+                // What a value of 100 MB came in takes as long to free as the value itself.
+                self.shard.keyspace.doomed_mut().push_bytes(std::mem::take(&mut pending));
+            }
             pending.clear();
-            pending.shrink_to(PENDING_KEPT_BYTES_MAX);
             consumed = 0;
         } else if consumed > pending.len() / 2 {
             pending.drain(..consumed);

@@ -60,11 +60,15 @@ impl Fixture {
 
     /// The same, configured by `config`.
     pub(crate) fn with_config(shards: usize, config: Config) -> Self {
+        Self::with_clock(shards, config, Clock::new())
+    }
+
+    /// The same, whose time is that of `clock`.
+    pub(crate) fn with_clock(shards: usize, config: Config, clock: Clock) -> Self {
         let identity = Identity::new(None, 0);
         let registry = Registry::with_names(&config).expect("commands can be renamed so");
         let registry: &'static Registry = Box::leak(Box::new(registry));
         let shared = Arc::new(Shared::new(shards, config, identity, 1));
-        let clock = Clock::new();
         let (inboxes, ends) = Inboxes::new(shards);
         let cores = ends.into_iter().enumerate().map(|(shard, inbox)| {
             let (inboxes, shared) = (Arc::clone(&inboxes), Arc::clone(&shared));

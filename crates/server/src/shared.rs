@@ -218,6 +218,12 @@ impl Shared {
         self.cores[shard].ring.load(Ordering::Acquire)
     }
 
+    /// The descriptors of all rings that there are.
+    pub(crate) fn ring_descriptors(&self) -> impl Iterator<Item = RawFd> {
+        let rings = self.cores.iter().map(|core| core.ring.load(Ordering::Acquire));
+        rings.filter(|&descriptor| descriptor >= 0)
+    }
+
     /// Chooses the home of a new connection: the core thread with the fewest, and counts it there.
     pub(crate) fn place_connection(&self) -> usize {
         let counts = self.cores.iter().map(|core| core.connections.load(Ordering::Relaxed));

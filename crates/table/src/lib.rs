@@ -51,6 +51,7 @@ mod upkeep;
 mod walk;
 mod write;
 
+pub use drain::Drained;
 pub use hash::{Hash, Hasher, POSITION_BITS};
 pub use payload::{Expiry, OwnedPayload, Payload, PayloadRef, Removed, Replaced, Taken};
 pub use record::Record;

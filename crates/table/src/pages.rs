@@ -13,8 +13,8 @@ use std::ptr::NonNull;
 /// Bytes of a slab, and its alignment: the slab of a record is found by masking its address.
 pub(crate) const SLAB_BYTES: usize = 64 * 1024;
 
-/// Bytes mapped at a time. Small enough that unmapping one (256 pages of 4 KiB at 0.1 us to 0.2 us
-/// each) stays far under a tenth of a millisecond; large enough that mapping is rare.
+/// Bytes mapped at a time. Small enough that unmapping one (256 pages of 4 KiB at 0.4 us each, 0.11
+/// ms) fits a slice of background work; large enough that mapping is rare.
 pub(crate) const CHUNK_BYTES: usize = 1024 * 1024;
 
 /// The source of slabs of one table.

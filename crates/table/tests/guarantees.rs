@@ -158,7 +158,7 @@ fn memory_goes_back_after_deletes() {
 #[test]
 fn a_table_under_drain_refuses_records_and_is_new_afterwards() {
     let mut table = filled(0..if cfg!(miri) { 300 } else { 30_000 });
-    assert!(table.drain(10, drop));
+    assert!(table.drain(10, drop).more);
     for number in 0..300 {
         // One that is still there and one that never was.
         let key = key(number);
@@ -174,9 +174,37 @@ fn a_table_under_drain_refuses_records_and_is_new_afterwards() {
         insert(&mut table, 1_000_000, Expiry::Never);
     }));
     assert!(refused.is_err());
-    while table.drain(10, drop) {}
+    while table.drain(10, drop).more {}
     insert(&mut table, 1, Expiry::Never);
     assert_eq!(table.len(), 1);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "too many records for an interpreter; the model test drains")]
+fn a_drain_goes_in_slices_to_its_end() {
+    const CHUNK_BYTES: usize = 1 << 20;
+    let mut table = filled(0..200_000);
+    let (mut spent, mut chunks) = (0, 0);
+    loop {
+        let (len, reserved) = (table.len(), table.bytes_reserved());
+        let drained = table.drain(10, drop);
+        // A bucket has nine slots, so the second one is begun within a budget of ten.
+        assert!(len - table.len() <= 18, "{} records at once", len - table.len());
+        let given_back = reserved.saturating_sub(table.bytes_reserved());
+        assert!(given_back <= CHUNK_BYTES, "{given_back} bytes at once");
+        assert!(drained.spent < 10 + 64, "{drained:?}");
+        // Less than this are a segment's buckets, or the directory.
+        if given_back > 64 << 10 {
+            chunks += 1;
+            assert!(drained.spent >= 64, "{drained:?} for {given_back} bytes");
+        }
+        spent += drained.spent;
+        if !drained.more {
+            break;
+        }
+    }
+    assert!(chunks > 10 && table.bytes_reserved() == 0, "{chunks} chunks");
+    assert!(spent > 200_000, "{spent}");
 }
 
 #[test]

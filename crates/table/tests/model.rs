@@ -399,7 +399,7 @@ impl Run {
     fn drain(&mut self) {
         let objects = self.map.values().filter(|model| matches!(model.value, Value::Object(_)));
         let (expected, mut dropped) = (objects.count(), 0);
-        while self.table.drain(64, |_| dropped += 1) {}
+        while self.table.drain(64, |_| dropped += 1).more {}
         assert_eq!(dropped, expected);
         self.map.clear();
         self.snapshot = None;

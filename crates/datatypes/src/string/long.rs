@@ -16,7 +16,7 @@
 //! ([`LongString::from`]) stays one until it grows. And where the process has too many mappings,
 //! strings of any length are vectors, which grow by 1 MiB more than needed.
 
-use super::mapping::Mapping;
+use super::mapping::{Mapping, forget_spare, whole_grains};
 
 /// A growable byte string.
 #[derive(Debug)]
@@ -223,18 +223,25 @@ impl LongString {
 
     /// Gives `slice_bytes` of memory back, from the end, and says whether at most that much is
     /// left: dropping the rest then costs no more than this call did. The content is lost.
+    ///
+    /// The memory of a vector goes back to the system behind its allocator's back: the allocator
+    /// would give it back all at once, whenever it sees fit, or keep it. Until it is dropped the
+    /// vector counts as allocated as before.
     pub fn free_slice(&mut self, slice_bytes: usize) -> bool {
-        let left = self.heap_bytes().saturating_sub(slice_bytes);
         match &mut self.bytes {
             Bytes::Heap(bytes) => {
-                bytes.clear();
-                if left > 0 {
-                    bytes.shrink_to(left);
+                let used = bytes.len();
+                if used > slice_bytes {
+                    bytes.truncate(whole_grains(bytes.as_ptr(), used - slice_bytes));
+                    forget_spare(bytes, used);
                 }
+                bytes.len() <= slice_bytes
             }
-            Bytes::Mapped(mapping) => mapping.shrink(left),
+            Bytes::Mapped(mapping) => {
+                mapping.shrink(mapping.memory_bytes().saturating_sub(slice_bytes));
+                mapping.memory_bytes() <= slice_bytes
+            }
         }
-        self.heap_bytes() <= slice_bytes
     }
 }
 
@@ -346,6 +353,21 @@ mod tests {
         }
         assert_eq!(calls, 10);
         assert!(string.heap_bytes() <= slice_bytes);
+    }
+
+    #[test]
+    fn a_vector_is_freed_in_slices() {
+        let slice_bytes = MAPPED_BYTES_MIN / 2;
+        let bytes = 5 * MAPPED_BYTES_MIN + 1;
+        let mut string = LongString::from(vec![1; bytes]);
+        let mut before = bytes;
+        while !string.free_slice(slice_bytes) {
+            let freed = before - string.len();
+            assert!((slice_bytes..slice_bytes + MAPPED_BYTES_MIN / 4).contains(&freed), "{freed}");
+            before = string.len();
+        }
+        assert!(string.len() <= slice_bytes && before > slice_bytes);
+        assert_eq!(string.heap_bytes(), bytes, "it is the allocator's until it is dropped");
     }
 
     #[test]

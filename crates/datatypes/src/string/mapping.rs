@@ -169,6 +169,30 @@ impl Drop for Mapping {
     }
 }
 
+/// Gives back the memory behind the spare capacity of `bytes`, up to where it was used: whole grains
+/// of it. What is spare has no value before and after. A vector that is to be freed costs its
+/// allocator no more than the walk over its addresses then.
+pub(super) fn forget_spare(bytes: &mut Vec<u8>, used: usize) {
+    let at = bytes.as_ptr().addr();
+    let first = (at + bytes.len()).next_multiple_of(MEMORY_GRAIN_BYTES) - at;
+    let end = whole_grains(bytes.as_ptr(), used.min(bytes.capacity()));
+    if first >= end {
+        return;
+    }
+    let Some(start) = NonNull::new(bytes.as_mut_ptr()) else { return };
+    // SAFETY: `first < end <= capacity`: inside of what the vector has.
+    let start = unsafe { start.add(first) };
+    // SAFETY: both ends are whole grains, hence whole pages, of the vector's memory, and beyond its
+    // length, so nobody borrows them.
+    unsafe { system::forget(start, end - first) };
+}
+
+/// The most of `len` bytes from `start` on that end with a whole grain; 0 if there are none.
+pub(super) fn whole_grains(start: *const u8, len: usize) -> usize {
+    let end = start.addr() + len;
+    (end - end % MEMORY_GRAIN_BYTES).saturating_sub(start.addr())
+}
+
 /// Addresses for `len` bytes; `None` where there are not that many.
 fn reserved(len: usize) -> Option<usize> {
     let bytes = len.max(RESERVED_BYTES_MIN).checked_next_power_of_two()?;
@@ -275,7 +299,7 @@ mod system {
 
 #[cfg(test)]
 mod tests {
-    use super::{MEMORY_GRAIN_BYTES, Mapping, RESERVED_BYTES_MIN, mapped_bytes, reserved};
+    use super::*;
 
     fn mapping(len: usize) -> Mapping {
         Mapping::zeroed(len).expect("there are addresses")
@@ -319,6 +343,26 @@ mod tests {
         assert!((HUGE / 4..HUGE / 2).contains(&mapped_bytes()));
         drop(huge);
         assert!(mapped_bytes() < HUGE / 4);
+    }
+
+    #[test]
+    fn what_a_vector_does_not_use_is_given_back() {
+        const GRAINS: usize = 5;
+        let len = GRAINS * MEMORY_GRAIN_BYTES;
+        let mut bytes = vec![7_u8; len];
+        let kept = whole_grains(bytes.as_ptr(), 2 * MEMORY_GRAIN_BYTES);
+        assert!(kept > MEMORY_GRAIN_BYTES && kept <= 2 * MEMORY_GRAIN_BYTES);
+        bytes.truncate(kept);
+        forget_spare(&mut bytes, len);
+        assert!(bytes.iter().all(|byte| *byte == 7) && bytes.capacity() >= len);
+        // the vector can be used on
+        bytes.resize(len, 8);
+        assert!(bytes[..kept].iter().all(|byte| *byte == 7));
+        assert!(bytes[kept..].iter().all(|byte| *byte == 8));
+        // less than a grain is nothing to give back
+        bytes.truncate(len - 1);
+        forget_spare(&mut bytes, len);
+        assert_eq!(whole_grains(std::ptr::without_provenance(1), 10), 0);
     }
 
     #[test]

@@ -92,6 +92,8 @@ fn shutdown(
     }
     tracing::warn!("User requested shutdown...");
     core.shared.life.ending.store(true, Ordering::Release);
+    let (own, shards) = (core.mail.shard, core.mail.shards());
+    core.mail.wakes().extend((0..shards).filter(|&shard| shard != own));
     Ok(Then::Done)
 }
 

@@ -36,7 +36,21 @@ pub struct Ender(Arc<Shared>);
 impl Ender {
     /// As [`Server::end`].
     pub fn end(&self) {
-        self.0.life.ending.store(true, Ordering::Release);
+        end(&self.0);
+    }
+}
+
+/// Asks the core threads to end, and wakes those that sleep. Where there is no ring to wake them
+/// with they notice within a second.
+fn end(shared: &Shared) {
+    if shared.life.ending.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let options = RingOptions { entries: 8, buffers: 1, buffer_bytes: 4096 };
+    let Ok(mut ring) = Ring::new(options) else { return };
+    shared.ring_descriptors().for_each(|descriptor| ring.wake(descriptor));
+    if let Err(error) = ring.submit() {
+        tracing::debug!("Waking the core threads failed: {error}");
     }
 }
 
@@ -124,7 +138,7 @@ impl Server {
 
     /// Asks the server to end: what is under way is finished, the log is written and synced.
     pub fn end(&self) {
-        self.shared.life.ending.store(true, Ordering::Release);
+        end(&self.shared);
     }
 
     /// What ends the server from another thread.

@@ -32,6 +32,11 @@ impl Core {
     /// Evicts keys of this shard while the server's memory is above `maxmemory`, for a bounded
     /// time. False: it still is, and no key may go.
     pub(crate) fn make_room(&mut self) -> bool {
+        self.make_room_until(u64::MAX)
+    }
+
+    /// The same, but not beyond `until_ns` either: one key at least.
+    pub(crate) fn make_room_until(&mut self, until_ns: u64) -> bool {
         let max = self.settings.limits.memory_bytes_max;
         if max == 0 || self.pause.is_active(self.time.unix_ms()) {
             return true;
@@ -40,7 +45,8 @@ impl Core {
         if self.shared.memory_bytes() <= max {
             return true;
         }
-        let until_ns = self.time.now_ns().saturating_add(self.settings.limits.evict_ns_max);
+        let tenacity_ns = self.settings.limits.evict_ns_max;
+        let until_ns = until_ns.min(self.time.now_ns().saturating_add(tenacity_ns));
         loop {
             // What is deleted already goes first: no further key has to for it.
             if self.shard.keyspace.doomed().is_empty() && !self.evict_one() {

@@ -1,6 +1,7 @@
 //! A core thread: its [`Core`] and the ring that moves bytes in and out of it.
 
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
 
 use net::{Completion, ReceivedBuffer, Ring};
 
@@ -34,8 +35,7 @@ pub(crate) struct CoreThread {
     pub(crate) patience: Patience,
 }
 
-/// How long not to accept after it failed: the period of background work (`hz` 10), which wakes the
-/// thread.
+/// How long not to accept after it failed.
 const ACCEPT_PAUSE_MS: i64 = 100;
 
 /// A listening socket.
@@ -139,6 +139,12 @@ impl CoreThread {
                 self.ring.accept(listener.socket.as_raw_fd(), token);
             }
         }
+    }
+
+    /// How long accepts that failed are not armed yet; `None`: there are none.
+    pub(crate) fn accept_pause(&self) -> Option<Duration> {
+        let pause_ms = self.accept_after_ms - self.core.time.unix_ms();
+        (!self.rearm_accept.is_empty()).then(|| Duration::from_millis(pause_ms.max(0) as u64))
     }
 
     fn handle_accepted(&mut self, listener: u32, result: i32) {

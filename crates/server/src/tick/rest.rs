@@ -65,6 +65,9 @@ impl CoreThread {
             return self.poll();
         }
         let mut timeout = Duration::from_millis(self.core.sleep_ms_max().min(SLEEP_MS_MAX));
+        if let Some(pause) = self.accept_pause() {
+            timeout = timeout.min(pause);
+        }
         if let Some(due_us) = self.postponed.due_us(self.core.time.unix_us()) {
             timeout = timeout.min(Duration::from_micros(due_us));
         }

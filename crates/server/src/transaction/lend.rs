@@ -33,6 +33,10 @@ pub(crate) struct Lent {
     pub(crate) changed: bool,
 }
 
+/// Memory that the keyspace for guests keeps for the next ones: four slabs of records. Mapping it
+/// anew would take longer than most commands on guests.
+const GUESTS_KEPT_BYTES_MAX: usize = 256 << 10;
+
 /// Where guests are put up. Empty but while a command runs on them.
 #[derive(Default)]
 pub(crate) struct Guests {
@@ -118,18 +122,26 @@ impl Core {
         keyspace.set_expiry(ExpiryMode::Ignore);
         let back = loans.into_iter().filter_map(|loan| {
             let mut step = Step { db: loan.db as usize, now_ms, effects: &mut *effects };
+            if loan.copy {
+                keyspace.remove(&mut step, &loan.key);
+                return None;
+            }
             let value = keyspace.take(&mut step, &loan.key);
             let is_this =
                 |of: keyspace::KeyOf<'_>| of.db == loan.db as usize && *of.key == *loan.key;
             let changed = effects.modified_keys().any(is_this);
-            (!loan.copy).then_some(Lent { loan, value, changed })
+            Some(Lent { loan, value, changed })
         });
         let back = back.collect();
+        let is_large = keyspace.bytes_reserved() > GUESTS_KEPT_BYTES_MAX;
         for db in 0..keyspace.database_count() {
-            keyspace.flush(db, effects);
+            if is_large || keyspace.key_count(db) > 0 {
+                keyspace.flush(db, effects);
+            }
         }
         effects.clear();
-        while keyspace.doomed_mut().free_slice(usize::MAX) {}
+        // Huge values that nobody wants any more are freed in slices, in the background.
+        self.shard.keyspace.doomed_mut().take_over(keyspace.doomed_mut());
         guests.keyspace = Some(keyspace);
         self.guests = guests;
         if self.statistics.is_notable(took_ns) {
@@ -144,5 +156,57 @@ impl Core {
         let own = &self.shard.keyspace;
         let hasher = table::Hasher::new(self.shared.hash_seed);
         Box::new(Keyspace::new(own.database_count(), hasher, *own.settings()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::fixture::Fixture;
+
+    const HUGE: usize = 3 << 20;
+
+    /// Two keys on different shards, and a server of which the first one's shard is home.
+    fn server() -> (Fixture, crate::fixture::FixtureClient, &'static str, &'static str) {
+        let mut server = Fixture::new(2);
+        let names = ["a", "b", "c", "d", "e", "f"];
+        let shard = |name: &&&str| spec::shard_of_slot(spec::slot_of(name.as_bytes()), 2);
+        let one = names.iter().find(|name| shard(name) == 0).expect("six keys on two shards");
+        let other = names.iter().find(|name| shard(name) == 1).expect("six keys on two shards");
+        let client = server.connect(0);
+        (server, client, one, other)
+    }
+
+    fn pending(server: &Fixture) -> u64 {
+        server.cores.iter().map(|core| core.shard.keyspace.doomed().pending()).sum()
+    }
+
+    #[test]
+    fn huge_guests_are_freed_in_slices() {
+        let (mut server, client, one, other) = server();
+        let huge = "x".repeat(HUGE);
+        server.ask_words(client, &["SET", one, &huge]);
+        // The copy that was lent goes when the command has made its own.
+        assert_eq!(server.ask(client, &format!("COPY {one} {other}")), ":1\r\n");
+        assert_eq!(pending(&server), 1);
+        // The value that was renamed over.
+        assert_eq!(server.ask(client, &format!("RENAME {one} {other}")), "+OK\r\n");
+        assert_eq!(pending(&server), 2);
+        let strlen = server.ask(client, &format!("STRLEN {other}"));
+        assert_eq!(strlen, format!(":{HUGE}\r\n"));
+        assert_eq!(server.ask(client, &format!("EXISTS {one}")), ":0\r\n");
+    }
+
+    #[test]
+    fn the_house_of_guests_is_kept_but_not_what_is_in_it() {
+        let (mut server, client, one, other) = server();
+        server.ask(client, &format!("SET {one} v"));
+        for (from, to) in [(one, other), (other, one), (one, other)] {
+            assert_eq!(server.ask(client, &format!("RENAME {from} {to}")), "+OK\r\n");
+            for guests in server.cores.iter().filter_map(|core| core.guests.keyspace.as_ref()) {
+                assert!((0..guests.database_count()).all(|db| guests.key_count(db) == 0));
+                assert!(guests.bytes_reserved() > 0 && guests.doomed().is_empty());
+            }
+        }
+        assert_eq!(server.ask(client, &format!("GET {other}")), "$1\r\nv\r\n");
     }
 }
