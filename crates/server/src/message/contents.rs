@@ -140,12 +140,14 @@ impl Queued {
 
 impl Work {
     /// Adds a command, for the client's database: a copy of its canonical bytes and its spans.
+    #[inline]
     pub(crate) fn add(&mut self, command: &'static ShardCommand, number: u16, of: Arguments<'_>) {
         let db = self.client.db;
         self.add_for(db, command, number, of);
     }
 
     /// Adds a command for a database.
+    #[inline]
     pub(crate) fn add_for(
         &mut self,
         db: u32,
@@ -167,6 +169,7 @@ impl Work {
     }
 
     /// The arguments of a queued command.
+    #[inline]
     pub(crate) fn arguments(&self, queued: &Queued) -> Arguments<'_> {
         let Text { bytes, spans } = &self.text;
         Arguments::new(&bytes[queued.bytes.clone()], &spans[queued.spans.clone()])

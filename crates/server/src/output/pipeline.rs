@@ -105,11 +105,13 @@ impl Pipeline {
     }
 
     /// Bytes of replies that wait for their turn.
+    #[inline]
     pub(crate) fn waiting_bytes(&self) -> usize {
         self.flow.waiting_bytes() + self.last_bytes()
     }
 
     /// Bytes of local replies behind the youngest place: they still grow.
+    #[inline]
     fn last_bytes(&self) -> usize {
         let begin = match self.places.len() {
             0 | 1 => self.moved,
@@ -132,6 +134,7 @@ impl Pipeline {
 
     /// Another command shares `place`, if that is the youngest, nothing stands behind it, and it is
     /// as silent as said. Whether it does.
+    #[inline]
     pub(crate) fn join(&mut self, place: u64, silent: bool) -> bool {
         if place + 1 != self.next_place() || self.last_bytes() > 0 {
             return false;
@@ -236,6 +239,7 @@ impl Pipeline {
     }
 
     /// Where a place is, if it is still waiting.
+    #[inline]
     fn find(&self, place: u64) -> Option<usize> {
         let index = place.wrapping_sub(self.front) as usize;
         debug_assert!(index < self.places.len(), "a reply comes back to a place that waits for it");
@@ -243,6 +247,7 @@ impl Pipeline {
     }
 
     /// The number of the place that is opened next.
+    #[inline]
     fn next_place(&self) -> u64 {
         self.front + self.places.len() as u64
     }
