@@ -119,7 +119,7 @@ impl Core {
             });
         }
         work.client = request.client;
-        work.add(request.command, request.number, request.arguments);
+        work.add(request.command, request.number, *request.arguments);
         let commands_end = work.commands.len();
         if let Some(run) = work.runs.last_mut() {
             run.commands_end = commands_end as u32;

@@ -50,7 +50,7 @@ impl Core {
             let error = CommandError::OutOfMemory;
             return self.refuse(request, &error);
         }
-        let Request { key, command, number, arguments, client, silent } = *request;
+        let Request { key, command, number, arguments: &arguments, client, silent } = *request;
         let (sender, planned) =
             (Sender { key, client, silent }, Planned { command, number, arguments, client });
         if self.is_dependent(command, arguments) {
