@@ -222,7 +222,7 @@ impl Core {
         };
         let home = self.mail.shard as u16;
         envelope.purpose = Purpose::Run;
-        envelope.work.origin = Origin { home, connection: request.key, place };
+        envelope.work.origin = Origin { home, connection: request.key, place, part: 0 };
         envelope.work.client = request.client;
         envelope.work.silent = request.silent;
         envelope.work.add(request.command, request.number, *request.arguments);

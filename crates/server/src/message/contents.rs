@@ -63,6 +63,8 @@ pub(crate) struct Work {
     pub(crate) text: Text,
     /// The replies, one after another.
     pub(crate) reply: Vec<u8>,
+    /// Where each command's reply ends, in a bundle that was run.
+    pub(crate) ends: Vec<usize>,
     /// Set when this is one part of a transaction.
     pub(crate) part: Option<Box<Part>>,
     /// Set when this is a stage of a held transaction.
@@ -96,6 +98,8 @@ pub(crate) struct Origin {
     pub(crate) connection: ConnectionKey,
     /// The place in its pipeline.
     pub(crate) place: u64,
+    /// Which of the place's parts, if it has several.
+    pub(crate) part: u16,
 }
 
 /// What a shard needs to know of the client whose command it runs.
@@ -179,6 +183,7 @@ impl Work {
     pub(crate) fn clear(&mut self) {
         self.commands.clear();
         self.runs.clear();
+        self.ends.clear();
         self.text.spans.clear();
         self.part = None;
         self.stage = None;
