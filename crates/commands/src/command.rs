@@ -5,7 +5,7 @@
 //! errors, routing, the log's flags) reads those slices; nothing matches on names.
 
 use resp::{Arguments, CommandError, Writer};
-use spec::Spec;
+use spec::{BeginSearch, FindKeys, KeySpec, Spec};
 
 use crate::{Merge, ShardContext};
 
@@ -62,6 +62,26 @@ pub enum Across {
 impl Across {
     /// It needs all its keys in one place, and they are in the client's database.
     pub const TOGETHER: Self = Self::Together { db_of: |_, _, db| db };
+}
+
+impl ShardCommand {
+    /// Which argument is its key, if it has exactly one, always at the same place, and runs on that
+    /// key's shard: the common case.
+    #[inline]
+    #[must_use]
+    pub fn sole_key(&self) -> Option<usize> {
+        match (self.across, self.spec.keys) {
+            (Across::Together { .. } | Across::Split { .. }, [only]) => match only {
+                KeySpec {
+                    begin: BeginSearch::Index(at),
+                    find: FindKeys::Range { last: 0, .. },
+                    ..
+                } => Some(usize::from(*at)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 impl std::fmt::Debug for ShardCommand {

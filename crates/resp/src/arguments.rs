@@ -26,12 +26,14 @@ pub struct Span {
 
 impl Span {
     /// Length in bytes.
+    #[inline]
     #[must_use]
     pub fn len(self) -> usize {
         (self.end - self.start) as usize
     }
 
     /// Whether the argument is the empty string.
+    #[inline]
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.start == self.end
@@ -59,6 +61,7 @@ pub struct Arguments<'a> {
 
 impl<'a> Arguments<'a> {
     /// The arguments that `spans` mark in `bytes`.
+    #[inline]
     #[must_use]
     pub fn new(bytes: &'a [u8], spans: &'a [Span]) -> Self {
         debug_assert!(
@@ -68,48 +71,56 @@ impl<'a> Arguments<'a> {
     }
 
     /// How many arguments there are, the command's name included.
+    #[inline]
     #[must_use]
     pub fn len(self) -> usize {
         self.spans.len()
     }
 
     /// Whether there is no argument at all, as in an empty inline line.
+    #[inline]
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.spans.is_empty()
     }
 
     /// Argument `index`, or nothing when there are not that many.
+    #[inline]
     #[must_use]
     pub fn get(self, index: usize) -> Option<&'a [u8]> {
         self.spans.get(index).map(|span| &self.bytes[span.start as usize..span.end as usize])
     }
 
     /// The arguments from `index` on; none when `index` is past the end.
+    #[inline]
     #[must_use]
     pub fn from(self, index: usize) -> Self {
         Self { bytes: self.bytes, spans: self.spans.get(index..).unwrap_or_default() }
     }
 
     /// The first `count` arguments, or all when there are fewer.
+    #[inline]
     #[must_use]
     pub fn first(self, count: usize) -> Self {
         Self { bytes: self.bytes, spans: &self.spans[..count.min(self.spans.len())] }
     }
 
     /// All arguments in order.
+    #[inline]
     #[must_use]
     pub fn iter(self) -> Iter<'a> {
         Iter { bytes: self.bytes, spans: self.spans.iter() }
     }
 
     /// The bytes that the spans point into.
+    #[inline]
     #[must_use]
     pub fn bytes(self) -> &'a [u8] {
         self.bytes
     }
 
     /// The places of the arguments in [`Arguments::bytes`].
+    #[inline]
     #[must_use]
     pub fn spans(self) -> &'a [Span] {
         self.spans
@@ -120,6 +131,7 @@ impl Index<usize> for Arguments<'_> {
     type Output = [u8];
 
     /// Argument `index`; panics when there are not that many, so check the arity first.
+    #[inline]
     fn index(&self, index: usize) -> &[u8] {
         let span = self.spans[index];
         &self.bytes[span.start as usize..span.end as usize]

@@ -63,6 +63,7 @@ impl CommandStats {
     }
 
     /// Counts one execution; with `tracking` (`latency-tracking yes`) its latency, too.
+    #[inline]
     pub fn record(&mut self, call: Call, tracking: bool) {
         let totals = self.totals_mut(call.command);
         totals.calls += 1;
@@ -115,6 +116,7 @@ impl CommandStats {
         self.latencies = Vec::new();
     }
 
+    #[inline]
     fn totals_mut(&mut self, command: usize) -> &mut CommandTotals {
         if command >= self.totals.len() {
             self.totals.resize(command + 1, CommandTotals::default());
@@ -122,6 +124,7 @@ impl CommandStats {
         &mut self.totals[command]
     }
 
+    #[inline]
     fn latency_mut(&mut self, command: usize) -> &mut Histogram {
         if command >= self.latencies.len() {
             self.latencies.resize(command + 1, None);

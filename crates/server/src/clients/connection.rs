@@ -89,16 +89,19 @@ impl Input {
 
 impl Output {
     /// Bytes that the client has not taken.
+    #[inline]
     pub(crate) fn pending_bytes(&self) -> usize {
         self.bytes.len() + self.sending.map_or(0, |sending| sending.length - sending.sent)
     }
 
     /// The end of what was replied so far, in the stream of all replies.
+    #[inline]
     pub(crate) fn end(&self) -> u64 {
         self.base + self.bytes.len() as u64
     }
 
     /// How many bytes of `bytes` may be sent now.
+    #[inline]
     pub(crate) fn sendable(&self) -> usize {
         (self.allowed - self.base) as usize
     }
@@ -119,6 +122,7 @@ impl Connection {
     }
 
     /// Bytes of replies that are here: in the output, or waiting for their turn.
+    #[inline]
     pub(crate) fn unsent_bytes(&self) -> usize {
         self.output.pending_bytes() + self.pipeline.waiting_bytes()
     }

@@ -30,7 +30,7 @@ pub(crate) fn admit(
     core: &mut Core,
     key: ConnectionKey,
     entry: Option<&'static Entry>,
-    arguments: Arguments<'_>,
+    arguments: &Arguments<'_>,
 ) -> Result<&'static Entry, Refusal> {
     no_browser(core, key, entry, arguments)?;
     let entry = exists(core, entry, arguments)?;
@@ -51,7 +51,7 @@ fn no_browser(
     core: &mut Core,
     key: ConnectionKey,
     entry: Option<&'static Entry>,
-    arguments: Arguments<'_>,
+    arguments: &Arguments<'_>,
 ) -> Result<(), Refusal> {
     let name = &arguments[0];
     let is_http = name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:");
@@ -72,7 +72,7 @@ fn no_browser(
 fn exists(
     core: &Core,
     entry: Option<&'static Entry>,
-    arguments: Arguments<'_>,
+    arguments: &Arguments<'_>,
 ) -> Result<&'static Entry, CommandError> {
     if let Some(entry) = entry {
         return Ok(entry);
@@ -80,7 +80,7 @@ fn exists(
     let second = arguments.get(1);
     match core.registry.resolve(&arguments[0], second) {
         Ok(entry) => Ok(entry),
-        Err(Unknown::Command) => Err(CommandError::unknown_command(arguments)),
+        Err(Unknown::Command) => Err(CommandError::unknown_command(*arguments)),
         // DEBUG looks at its own words in Redis, and says it its own way.
         Err(Unknown::Subcommand(spec)) if spec.name == "debug" => {
             Err(CommandError::subcommand_syntax(&arguments[0], second.unwrap_or_default()))
@@ -92,7 +92,7 @@ fn exists(
 }
 
 /// The number of arguments is right.
-fn arity(entry: &Entry, arguments: Arguments<'_>) -> Result<(), CommandError> {
+fn arity(entry: &Entry, arguments: &Arguments<'_>) -> Result<(), CommandError> {
     let container = matches!(entry.action, Action::Container);
     if entry.spec.arity.admits(arguments.len()) && !container {
         return Ok(());

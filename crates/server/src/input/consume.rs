@@ -11,7 +11,7 @@ use spec::{shard_of_slot, slot_of};
 use crate::clients::connection::Held;
 use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
-use crate::input::parsed::{COMMANDS_MAX, Parsed, ParsedCommand};
+use crate::input::parsed::{COMMANDS_MAX, KnownShard, Parsed, ParsedCommand};
 use crate::input::registry::Action;
 
 /// How a round of parsing ended.
@@ -67,6 +67,7 @@ impl Core {
         let Some(connection) = self.connections.find(key) else { return Round::Partial };
         let limits = self.settings.limits.parse.authenticated(connection.session.authenticated);
         let parser = &mut connection.input.parser;
+        let shards = self.mail.shards();
         let mut at = 0;
         while at < bytes.len() {
             let spans = parsed.spans.len();
@@ -85,11 +86,18 @@ impl Core {
                 spans: spans..parsed.spans.len(),
                 rewritten,
                 entry: None,
+                shard: KnownShard::NONE,
             };
             at += length;
             let arguments = parsed.arguments(&command, bytes);
             command.entry =
                 arguments.get(0).and_then(|name| registry.resolve(name, arguments.get(1)).ok());
+            if shards > 1
+                && let Some(at) = command.entry.and_then(|entry| entry.sole_key)
+                && let Some(name) = arguments.get(usize::from(at.get()))
+            {
+                command.shard = KnownShard::new(shard_of_slot(slot_of(name), shards));
+            }
             let ends = rewritten
                 || !matches!(command.entry.map(|entry| entry.action), Some(Action::Shard(_)));
             parsed.commands.push(command);
@@ -118,7 +126,8 @@ impl Core {
             };
             let arguments = parsed.arguments(command, bytes);
             if let Some(name) = arguments.get(1).filter(|_| !shard_command.spec.keys.is_empty()) {
-                if shards == 1 || shard_of_slot(slot_of(name), shards) == home {
+                let shard = || shard_of_slot(slot_of(name), shards);
+                if shards == 1 || command.shard.get().unwrap_or_else(shard) == home {
                     self.shard.prefetch_bucket(db, name);
                 } else {
                     all_here = false;
@@ -152,7 +161,7 @@ impl Core {
                 return (consumed, true);
             }
             let arguments = parsed.arguments(command, bytes);
-            if !arguments.is_empty() && !self.run_command(key, command.entry, arguments) {
+            if !arguments.is_empty() && !self.run_command(key, command, &arguments) {
                 return (consumed, true);
             }
             consumed = command.bytes.end;
@@ -182,6 +191,7 @@ impl Core {
 
 impl Parsed {
     /// The arguments of a command found in `bytes`.
+    #[inline]
     pub(crate) fn arguments<'a>(
         &'a self,
         command: &ParsedCommand,

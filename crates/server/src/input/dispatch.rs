@@ -13,11 +13,12 @@
 use commands::{Across, ShardCommand};
 use net::Envelope;
 use resp::{Arguments, CommandError, Writer};
-use spec::{FindKeys, Flags, shard_of_slot, slot_of};
+use spec::{Flags, shard_of_slot, slot_of};
 
 use crate::canary::{self, Canary};
 use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
+use crate::input::parsed::ParsedCommand;
 use crate::input::registry::{Action, Entry};
 use crate::message::{Client, Message, Origin, Purpose};
 use crate::shard::ShardRequest;
@@ -29,7 +30,9 @@ pub(crate) struct Request<'a> {
     pub(crate) key: ConnectionKey,
     pub(crate) command: &'static ShardCommand,
     pub(crate) number: u16,
-    pub(crate) arguments: Arguments<'a>,
+    /// By reference: a copy that is made right after they were put together waits for every write
+    /// before it, those to lines of other core threads included.
+    pub(crate) arguments: &'a Arguments<'a>,
     pub(crate) client: Client,
     /// Whether the reply is not sent (CLIENT REPLY).
     pub(crate) silent: bool,
@@ -48,13 +51,15 @@ impl Core {
     pub(crate) fn run_command(
         &mut self,
         key: ConnectionKey,
-        entry: Option<&'static Entry>,
-        arguments: Arguments<'_>,
+        parsed: &ParsedCommand,
+        arguments: &Arguments<'_>,
     ) -> bool {
+        let entry = parsed.entry;
         match crate::input::admission::admit(self, key, entry, arguments) {
             Ok(entry) => match entry.action {
                 Action::Shard(command) => {
-                    let ran = self.run_shard_command(key, entry, command, arguments);
+                    let shard = parsed.shard.get();
+                    let ran = self.run_shard_command(key, entry, (command, shard), arguments);
                     if ran && self.shared.has_monitors() {
                         let words: Vec<&[u8]> = arguments.iter().collect();
                         self.show_to_monitors(key, entry.spec, &words);
@@ -62,10 +67,10 @@ impl Core {
                 }
                 Action::Session(command) => {
                     self.send_bundles();
-                    if self.queue_in_multi(key, entry, arguments) {
+                    if self.queue_in_multi(key, entry, *arguments) {
                         return true;
                     }
-                    crate::commands::run(self, key, entry, command, arguments);
+                    crate::commands::run(self, key, entry, command, *arguments);
                 }
                 Action::Container => {}
             },
@@ -83,18 +88,19 @@ impl Core {
         true
     }
 
-    /// Runs a shard command, or queues it between MULTI and EXEC. Whether it is run.
+    /// Runs a shard command, or queues it between MULTI and EXEC. Whether it is run. Its shard may
+    /// be known already.
     fn run_shard_command(
         &mut self,
         key: ConnectionKey,
         entry: &'static Entry,
-        command: &'static ShardCommand,
-        arguments: Arguments<'_>,
+        (command, shard): (&'static ShardCommand, Option<usize>),
+        arguments: &Arguments<'_>,
     ) -> bool {
         let Some(connection) = self.connections.find(key) else { return false };
         if connection.session.multi.queued().is_some() {
             self.send_bundles();
-            return !self.queue_in_multi(key, entry, arguments);
+            return !self.queue_in_multi(key, entry, *arguments);
         }
         let session = &mut connection.session;
         session.activity.last_command = entry.number + 1;
@@ -108,7 +114,7 @@ impl Core {
             && !canary::is_out(Canary::LocalOvertakesRun);
         let number = entry.number;
         let request = Request { key, command, number, arguments, client, silent };
-        match self.place(command, arguments) {
+        match shard.map_or_else(|| self.place(command, *arguments), Place::One) {
             Place::One(shard) if shard == self.mail.shard && !bundled => self.run_local(&request),
             Place::One(shard) => self.run_bundled(shard, &request),
             Place::Several => {
@@ -141,12 +147,8 @@ impl Core {
     fn place_of_keys(&self, command: &'static ShardCommand, arguments: Arguments<'_>) -> Place {
         let shards = self.mail.shards();
         let shard_of = |at: usize| shard_of_slot(slot_of(&arguments[at]), shards);
-        // The common case: one spec that names exactly one key, at a fixed place.
-        if let [only] = command.spec.keys
-            && let spec::BeginSearch::Index(at) = only.begin
-            && let FindKeys::Range { last: 0, .. } = only.find
-        {
-            return Place::One(shard_of(usize::from(at)));
+        if let Some(at) = command.sole_key() {
+            return Place::One(shard_of(at));
         }
         let mut found: Option<usize> = None;
         let mut several = false;
@@ -182,7 +184,7 @@ impl Core {
         let request_here = ShardRequest {
             command: request.command,
             number: request.number,
-            arguments: request.arguments,
+            arguments: *request.arguments,
             client: request.client,
             now_ms: self.time.unix_ms(),
             counted: true,
@@ -193,7 +195,7 @@ impl Core {
         }
         if self.statistics.is_notable(took_ns) {
             let (home, connection) = (self.mail.shard, request.key);
-            let (spec, arguments) = (&request.command.spec, request.arguments);
+            let (spec, arguments) = (&request.command.spec, *request.arguments);
             self.note_long(Ran { home, connection, spec, arguments, took_ns });
         }
     }
@@ -201,7 +203,7 @@ impl Core {
     /// Has a local command wait, as a message to this very core thread, if its keys are held.
     #[cold]
     fn waits_for_held(&mut self, request: &Request<'_>) -> bool {
-        let claimed = self.claimed_by_command(request.command, request.arguments);
+        let claimed = self.claimed_by_command(request.command, *request.arguments);
         if !self.shard.holds.is_claimed(&claimed) {
             return false;
         }
@@ -220,10 +222,10 @@ impl Core {
         };
         let home = self.mail.shard as u16;
         envelope.purpose = Purpose::Run;
-        envelope.work.origin = Origin { home, connection: request.key, place };
+        envelope.work.origin = Origin { home, connection: request.key, place, part: 0 };
         envelope.work.client = request.client;
         envelope.work.silent = request.silent;
-        envelope.work.add(request.command, request.number, request.arguments);
+        envelope.work.add(request.command, request.number, *request.arguments);
         envelope
     }
 

@@ -31,6 +31,29 @@ pub(crate) struct ParsedCommand {
     pub(crate) rewritten: bool,
     /// What it names; `None`: nothing, and it is answered with an error.
     pub(crate) entry: Option<&'static Entry>,
+    /// Where it runs.
+    pub(crate) shard: KnownShard,
+}
+
+/// The shard of a command's one key, where it was looked for when the command was found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KnownShard(u16);
+
+impl KnownShard {
+    /// It is looked for when the command runs.
+    pub(crate) const NONE: Self = Self(u16::MAX);
+
+    /// It is this one.
+    #[inline]
+    pub(crate) fn new(shard: usize) -> Self {
+        Self(shard as u16)
+    }
+
+    /// Which it is, if that is known.
+    #[inline]
+    pub(crate) fn get(self) -> Option<usize> {
+        (self.0 != u16::MAX).then_some(usize::from(self.0))
+    }
 }
 
 impl Parsed {

@@ -10,6 +10,7 @@
 //! was logged before a command was renamed, or was logged by the server itself, can be recovered.
 
 use std::fmt;
+use std::num::NonZeroU16;
 
 use commands::ShardCommand;
 use config::Config;
@@ -34,6 +35,8 @@ pub(crate) struct Entry {
     pub(crate) number: u16,
     pub(crate) spec: &'static Spec,
     pub(crate) action: Action,
+    /// Which argument is its key, if it always has exactly one and runs on its shard.
+    pub(crate) sole_key: Option<NonZeroU16>,
     /// What clients call it: the declared name unless it was renamed.
     name: Box<[u8]>,
     /// Subcommands, in the order of their declaration.
@@ -206,7 +209,12 @@ impl Registry {
         self.count += 1;
         self.names.push(spec.name);
         let name = spec.name.as_bytes().into();
-        let entry = Entry { number, spec, action, name, subcommands: Vec::new() };
+        let sole_key = match action {
+            Action::Shard(command) => command.sole_key(),
+            Action::Session(_) | Action::Container => None,
+        };
+        let sole_key = sole_key.and_then(|at| NonZeroU16::new(at as u16));
+        let entry = Entry { number, spec, action, sole_key, name, subcommands: Vec::new() };
         match spec.subcommand() {
             None => self.entries.push(entry),
             Some((container, _)) => {
@@ -313,13 +321,31 @@ impl std::error::Error for RenameError {}
 /// A hash of a name without regard to the case of its letters.
 #[inline]
 fn hash(name: &[u8]) -> usize {
-    let mut first = [0u8; 8];
-    let length = name.len().min(8);
-    first[..length].copy_from_slice(&name[..length]);
     // Letters differ from their other case in bit 5 only; other bytes may collide, no more.
-    let word = u64::from_le_bytes(first) | 0x2020_2020_2020_2020;
+    let word = beginning(name) | 0x2020_2020_2020_2020;
     let mixed = (word ^ name.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (mixed >> 48) as usize
+}
+
+/// Up to eight bytes of a name as one word, without a copy of as many: a word that is read right
+/// after single bytes of it were written waits for them to reach the cache.
+#[inline]
+fn beginning(name: &[u8]) -> u64 {
+    if let Some(eight) = name.first_chunk::<8>() {
+        return u64::from_le_bytes(*eight);
+    }
+    if let (Some(first), Some(last)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+        return u64::from(first) | u64::from(last) << 32;
+    }
+    match name {
+        [] => 0,
+        [first, .., last] => {
+            let middle = name[name.len() / 2];
+            u64::from(*first) | u64::from(middle) << 8 | u64::from(*last) << 16
+        }
+        [only] => u64::from(*only),
+    }
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use crate::core::Core;
 use crate::input::dispatch::Request;
 use crate::message::{Client, Message, Origin, Purpose, Queued, Work};
 use crate::output::pipeline::Pipeline;
+use crate::output::weave::RunReplies;
 use crate::shard::Sink;
 
 /// Most commands that travel as one message: what a message costs is small for each of so many, and
@@ -50,6 +51,8 @@ pub(crate) struct Run {
     pub(crate) connection: ConnectionKey,
     /// The place in its pipeline that waits for the replies.
     pub(crate) place: u64,
+    /// Which of that place's parts this is: the connection may have runs in several bundles.
+    pub(crate) part: u16,
     /// As whom the commands run.
     pub(crate) client: Client,
     /// Whether the replies are not sent (CLIENT REPLY).
@@ -104,13 +107,14 @@ impl Core {
         let pipeline = &mut connection.pipeline;
         pipeline.bundled_in = bundles.epoch;
         let joined = work.runs.last().is_some_and(|run| {
-            run.connection == request.key && pipeline.join(run.place, request.silent)
+            run.connection == request.key && pipeline.join((run.place, run.part), request.silent)
         });
         if !joined {
-            let place = pipeline.open(request.silent);
+            let (place, part) = pipeline.open_run(bundles.epoch, request.silent);
             work.runs.push(Run {
                 connection: request.key,
                 place,
+                part,
                 client: request.client,
                 silent: request.silent,
                 commands_end: 0,
@@ -119,7 +123,7 @@ impl Core {
             });
         }
         work.client = request.client;
-        work.add(request.command, request.number, request.arguments);
+        work.add(request.command, request.number, *request.arguments);
         let commands_end = work.commands.len();
         if let Some(run) = work.runs.last_mut() {
             run.commands_end = commands_end as u32;
@@ -180,6 +184,7 @@ impl Core {
         let commands = std::mem::take(&mut work.commands);
         let mut runs = std::mem::take(&mut work.runs);
         let mut reply = std::mem::take(&mut work.reply);
+        let mut ends = std::mem::take(&mut work.ends);
         // The home has brought its own keys near when it parsed them.
         if commands.len() > 1 && usize::from(work.origin.home) != self.mail.shard {
             self.prefetch_commands(work, &commands);
@@ -201,14 +206,17 @@ impl Core {
                 if let Err(error) = self.make_room_for(queued.command) {
                     self.statistics.count_rejected(Some(queued.number), &error);
                     Writer::new(&mut reply, run.client.protocol).error(&error);
-                    continue;
+                } else {
+                    self.run_queued(work, queued, &mut reply, &mut Sink::Log);
                 }
-                self.run_queued(work, queued, &mut reply, &mut Sink::Log);
+                ends.push(reply.len());
             }
             at = run.commands_end as usize;
             run.reply_end = reply.len();
+            // Also those of commands that were not run.
+            ends.resize(at, reply.len());
         }
-        (work.commands, work.runs, work.reply) = (commands, runs, reply);
+        (work.commands, work.runs, work.reply, work.ends) = (commands, runs, reply, ends);
         envelope.purpose = Purpose::Replies;
         self.release.hold_message(envelope);
     }
@@ -241,7 +249,8 @@ impl Core {
             let mut envelope = self.mail.envelope();
             let own = &mut envelope.work;
             let home = work.origin.home;
-            own.origin = Origin { home, connection: run.connection, place: run.place };
+            let Run { connection, place, part, .. } = *run;
+            own.origin = Origin { home, connection, place, part };
             own.client = run.client;
             own.silent = run.silent;
             own.overflown = run.overflown;
@@ -271,10 +280,16 @@ impl Core {
     pub(crate) fn handle_bundle_replies(&mut self, envelope: Envelope<Message>) {
         let work = &envelope.work;
         self.mail.under_way -= work.runs.len();
-        let mut from = 0;
+        let (mut from, mut at) = (0, 0);
         for (index, run) in work.runs.iter().enumerate() {
-            let reply = &work.reply[from..run.reply_end];
-            from = run.reply_end;
+            let until = run.commands_end as usize;
+            let replies = RunReplies {
+                commands: until - at,
+                bytes: &work.reply[from..run.reply_end],
+                ends: work.ends.get(at..until).unwrap_or_default(),
+                begin: from,
+            };
+            (from, at) = (run.reply_end, until);
             let Some(connection) = self.connections.find(run.connection) else { continue };
             if run.overflown {
                 self.disconnect_slow(run.connection);
@@ -282,7 +297,8 @@ impl Core {
             }
             let (pipeline, output) = (&mut connection.pipeline, &mut connection.output.bytes);
             let mail = &mut self.mail;
-            pipeline.settle_run(run.place, reply, output, &mut |spent| mail.recycle(spent));
+            let place = (run.place, run.part);
+            pipeline.settle_run(place, replies, output, &mut |spent| mail.recycle(spent));
             let same = |next: &Run| next.connection == run.connection && !next.overflown;
             if !work.runs.get(index + 1).is_some_and(same) {
                 self.note_settled(run.connection);

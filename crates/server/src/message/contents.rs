@@ -63,6 +63,8 @@ pub(crate) struct Work {
     pub(crate) text: Text,
     /// The replies, one after another.
     pub(crate) reply: Vec<u8>,
+    /// Where each command's reply ends, in a bundle that was run.
+    pub(crate) ends: Vec<usize>,
     /// Set when this is one part of a transaction.
     pub(crate) part: Option<Box<Part>>,
     /// Set when this is a stage of a held transaction.
@@ -96,6 +98,8 @@ pub(crate) struct Origin {
     pub(crate) connection: ConnectionKey,
     /// The place in its pipeline.
     pub(crate) place: u64,
+    /// Which of the place's parts, if it has several.
+    pub(crate) part: u16,
 }
 
 /// What a shard needs to know of the client whose command it runs.
@@ -140,12 +144,14 @@ impl Queued {
 
 impl Work {
     /// Adds a command, for the client's database: a copy of its canonical bytes and its spans.
+    #[inline]
     pub(crate) fn add(&mut self, command: &'static ShardCommand, number: u16, of: Arguments<'_>) {
         let db = self.client.db;
         self.add_for(db, command, number, of);
     }
 
     /// Adds a command for a database.
+    #[inline]
     pub(crate) fn add_for(
         &mut self,
         db: u32,
@@ -167,6 +173,7 @@ impl Work {
     }
 
     /// The arguments of a queued command.
+    #[inline]
     pub(crate) fn arguments(&self, queued: &Queued) -> Arguments<'_> {
         let Text { bytes, spans } = &self.text;
         Arguments::new(&bytes[queued.bytes.clone()], &spans[queued.spans.clone()])
@@ -176,6 +183,7 @@ impl Work {
     pub(crate) fn clear(&mut self) {
         self.commands.clear();
         self.runs.clear();
+        self.ends.clear();
         self.text.spans.clear();
         self.part = None;
         self.stage = None;

@@ -42,11 +42,13 @@ impl Default for Flow {
 
 impl Flow {
     /// So many commands are sent.
+    #[inline]
     pub(crate) fn send(&mut self, commands: usize) {
         self.under_way += commands;
     }
 
     /// The replies of a message of so many commands have come, and wait for their turn.
+    #[inline]
     pub(crate) fn settle(&mut self, commands: usize, bytes: usize) {
         self.under_way -= commands;
         self.waiting_bytes += bytes;
@@ -56,21 +58,25 @@ impl Flow {
     }
 
     /// Replies that were made here wait for their turn.
+    #[inline]
     pub(crate) fn wait(&mut self, bytes: usize) {
         self.waiting_bytes += bytes;
     }
 
     /// Replies that have waited have moved to the output.
+    #[inline]
     pub(crate) fn leave(&mut self, bytes: usize) {
         self.waiting_bytes -= bytes;
     }
 
     /// Bytes that wait for their turn.
+    #[inline]
     pub(crate) fn waiting_bytes(&self) -> usize {
         self.waiting_bytes
     }
 
     /// Whether nothing more is to be sent; `more_bytes` wait besides.
+    #[inline]
     pub(crate) fn is_full(&self, more_bytes: usize) -> bool {
         self.under_way > 0 && self.bytes(more_bytes) >= BYTES_MAX
     }
@@ -80,6 +86,7 @@ impl Flow {
         self.under_way == 0 || self.bytes(more_bytes) < BYTES_MAX / 2
     }
 
+    #[inline]
     fn bytes(&self, more_bytes: usize) -> usize {
         let expected = self.under_way.saturating_mul(self.expected_bytes);
         expected.saturating_add(self.waiting_bytes).saturating_add(more_bytes)

@@ -21,6 +21,7 @@ use crate::canary::{self, Canary};
 use crate::core::PIPELINE_PLACES_MAX;
 use crate::message::Message;
 use crate::output::flow::Flow;
+use crate::output::weave::{RunReplies, Weave};
 use crate::transaction::Gather;
 
 /// The places of one connection.
@@ -39,6 +40,10 @@ pub(crate) struct Pipeline {
     early: Vec<u8>,
     /// When a command was last put into a bundle; see `message/bundle.rs`.
     pub(crate) bundled_in: u64,
+    /// Which bundles the youngest place waits for, where it waits for such.
+    opened_in: u64,
+    /// Serves again.
+    spare: Option<Box<Weave>>,
     /// The number of the input whose commands open places now.
     input: u64,
     /// The number of the input whose replies moved to the output last.
@@ -59,6 +64,16 @@ struct Place {
 }
 
 impl Place {
+    /// Whether something that it waits for has not come.
+    #[inline]
+    fn is_waiting(&self) -> bool {
+        match &self.state {
+            State::Waiting | State::Gathering(_) => true,
+            State::Weaving(weave) => !weave.is_complete(),
+            State::Returned(_) | State::Ready(_) | State::Early(_) => false,
+        }
+    }
+
     /// If all parts of its transaction have replied: the one reply is ready.
     fn complete(&mut self, flow: &mut Flow, spent: &mut dyn FnMut(Envelope<Message>)) {
         if let State::Gathering(gather) = &mut self.state
@@ -76,6 +91,8 @@ impl Place {
 enum State {
     /// A message is under way.
     Waiting,
+    /// Runs of several bundles are under way.
+    Weaving(Box<Weave>),
     /// Parts of a transaction are under way.
     Gathering(Box<Gather>),
     /// A message came back with its replies.
@@ -105,11 +122,13 @@ impl Pipeline {
     }
 
     /// Bytes of replies that wait for their turn.
+    #[inline]
     pub(crate) fn waiting_bytes(&self) -> usize {
         self.flow.waiting_bytes() + self.last_bytes()
     }
 
     /// Bytes of local replies behind the youngest place: they still grow.
+    #[inline]
     fn last_bytes(&self) -> usize {
         let begin = match self.places.len() {
             0 | 1 => self.moved,
@@ -130,18 +149,46 @@ impl Pipeline {
         self.open_with(State::Waiting, silent)
     }
 
-    /// Another command shares `place`, if that is the youngest, nothing stands behind it, and it is
-    /// as silent as said. Whether it does.
-    pub(crate) fn join(&mut self, place: u64, silent: bool) -> bool {
+    /// Another command shares the run `part` of `place`, if that is the youngest, nothing stands
+    /// behind it, and it is as silent as said. Whether it does.
+    #[inline]
+    pub(crate) fn join(&mut self, (place, part): (u64, u16), silent: bool) -> bool {
         if place + 1 != self.next_place() || self.last_bytes() > 0 {
             return false;
         }
         let Some(youngest) = self.places.back_mut().filter(|it| it.silent == silent) else {
             return false;
         };
+        if let State::Weaving(weave) = &mut youngest.state {
+            weave.add(part);
+        }
         youngest.commands += 1;
         self.flow.send(1);
         true
+    }
+
+    /// A place for a run of the bundles `epoch`, and which of its parts that is: the youngest place,
+    /// if that waits for others of these bundles and is as silent as said.
+    pub(crate) fn open_run(&mut self, epoch: u64, silent: bool) -> (u64, u16) {
+        if self.opened_in == epoch
+            && self.last_bytes() == 0
+            && let Some(youngest) = self.places.back_mut().filter(|it| it.silent == silent)
+        {
+            if matches!(youngest.state, State::Waiting) {
+                let mut weave = self.spare.take().unwrap_or_default();
+                weave.begin(youngest.commands);
+                youngest.state = State::Weaving(weave);
+            }
+            if let State::Weaving(weave) = &mut youngest.state {
+                let part = weave.add_part();
+                weave.add(part);
+                youngest.commands += 1;
+                self.flow.send(1);
+                return (self.next_place() - 1, part);
+            }
+        }
+        self.opened_in = epoch;
+        (self.open(silent), 0)
     }
 
     /// A new place for a transaction.
@@ -182,26 +229,46 @@ impl Pipeline {
     ) {
         let Some(index) = self.find(place) else { return spent(envelope) };
         let found = &mut self.places[index];
-        if let State::Gathering(gather) = &mut found.state {
-            gather.add(envelope);
-            found.complete(&mut self.flow, spent);
-        } else {
-            self.flow.settle(found.commands, envelope.work.reply.len());
-            found.state = State::Returned(envelope);
+        match &mut found.state {
+            State::Gathering(gather) => {
+                gather.add(envelope);
+                found.complete(&mut self.flow, spent);
+            }
+            State::Weaving(weave) => {
+                let work = &envelope.work;
+                let (commands, bytes) = (work.commands.len(), &work.reply[..]);
+                let replies = RunReplies { commands, bytes, ends: &[], begin: 0 };
+                self.flow.settle(commands, bytes.len());
+                weave.take(work.origin.part, replies);
+                spent(envelope);
+            }
+            _ => {
+                self.flow.settle(found.commands, envelope.work.reply.len());
+                found.state = State::Returned(envelope);
+            }
         }
         self.advance(output, spent);
     }
 
-    /// The replies of a run came back to `place`.
+    /// The replies of a run came back to `place`, as its part `part`.
     pub(crate) fn settle_run(
         &mut self,
-        place: u64,
-        reply: &[u8],
+        (place, part): (u64, u16),
+        replies: RunReplies<'_>,
         output: &mut Vec<u8>,
         spent: &mut dyn FnMut(Envelope<Message>),
     ) {
         let Some(index) = self.find(place) else { return };
         let found = &mut self.places[index];
+        let reply = replies.bytes;
+        if let State::Weaving(weave) = &mut found.state {
+            self.flow.settle(replies.commands, reply.len());
+            weave.take(part, replies);
+            if index == 0 && weave.is_complete() {
+                self.advance(output, spent);
+            }
+            return;
+        }
         self.flow.settle(found.commands, reply.len());
         let early = self.early.len();
         if index == 0 {
@@ -236,6 +303,7 @@ impl Pipeline {
     }
 
     /// Where a place is, if it is still waiting.
+    #[inline]
     fn find(&self, place: u64) -> Option<usize> {
         let index = place.wrapping_sub(self.front) as usize;
         debug_assert!(index < self.places.len(), "a reply comes back to a place that waits for it");
@@ -243,6 +311,7 @@ impl Pipeline {
     }
 
     /// The number of the place that is opened next.
+    #[inline]
     fn next_place(&self) -> u64 {
         self.front + self.places.len() as u64
     }
@@ -250,7 +319,7 @@ impl Pipeline {
     /// Moves what is ready at the front to the output.
     fn advance(&mut self, output: &mut Vec<u8>, spent: &mut dyn FnMut(Envelope<Message>)) {
         while let Some(place) = self.places.front() {
-            if matches!(place.state, State::Waiting | State::Gathering(_)) {
+            if place.is_waiting() {
                 return self.compact();
             }
             let Some(place) = self.places.pop_front() else { return };
@@ -282,11 +351,20 @@ impl Pipeline {
                         output.extend_from_slice(&self.early[range]);
                     }
                 }
+                State::Weaving(mut weave) => {
+                    self.flow.leave(weave.bytes());
+                    if !place.silent {
+                        weave.write(output);
+                    }
+                    self.spare = Some(weave).filter(|it| it.is_worth_keeping());
+                }
                 State::Waiting | State::Gathering(_) => {}
             }
             output.extend_from_slice(&self.after[self.moved..end]);
             self.moved = end;
         }
+        // What comes next begins where this did: its lines are near.
+        self.places.clear();
         for buffer in [&mut self.after, &mut self.early] {
             buffer.clear();
             if buffer.capacity() > KEPT_BYTES_MAX {

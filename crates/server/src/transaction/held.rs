@@ -413,7 +413,7 @@ fn address(
     home: usize,
 ) {
     let work = &mut envelope.work;
-    work.origin = Origin { home: home as u16, connection: sender.key, place: 0 };
+    work.origin = Origin { home: home as u16, connection: sender.key, ..Origin::default() };
     work.part = Some(Box::new(Part { id: stage.id, index: index as u16, ..Part::default() }));
     work.stage = Some(Box::new(stage));
 }

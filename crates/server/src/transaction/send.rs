@@ -50,7 +50,7 @@ impl Core {
             let error = CommandError::OutOfMemory;
             return self.refuse(request, &error);
         }
-        let Request { key, command, number, arguments, client, silent } = *request;
+        let Request { key, command, number, arguments: &arguments, client, silent } = *request;
         let (sender, planned) =
             (Sender { key, client, silent }, Planned { command, number, arguments, client });
         if self.is_dependent(command, arguments) {
@@ -92,7 +92,7 @@ impl Core {
         self.mail.under_way += parts.len();
         for (index, (shard, mut envelope)) in parts.into_iter().enumerate() {
             let work = &mut envelope.work;
-            work.origin = Origin { home, connection: sender.key, place };
+            work.origin = Origin { home, connection: sender.key, place, part: 0 };
             work.part = Some(Box::new(Part { id, participants, index: index as u16 }));
             work.watcher = watcher;
             self.mail.add_marker(shard, envelope);

@@ -5,6 +5,7 @@ use spec::{shard_of_slot, slot_of};
 
 use super::{KEPT_BYTES_MAX, Pipeline};
 use crate::fixture::{Fixture, FixtureClient};
+use crate::output::weave::RunReplies;
 
 const SHARDS: usize = 3;
 
@@ -96,10 +97,29 @@ fn silent_replies_count_for_nothing() {
     }
 }
 
+/// Settles a part of a place, with the replies of its commands.
+fn settle_part(
+    pipeline: &mut Pipeline,
+    place: (u64, u16),
+    replies: &[&[u8]],
+    output: &mut Vec<u8>,
+) {
+    let bytes = replies.concat();
+    let lengths = replies.iter().map(|reply| reply.len());
+    let ends: Vec<usize> = lengths
+        .scan(0, |end, length| {
+            *end += length;
+            Some(*end)
+        })
+        .collect();
+    let replies = RunReplies { commands: replies.len(), bytes: &bytes, ends: &ends, begin: 0 };
+    pipeline.settle_run(place, replies, output, &mut |_| {});
+}
+
 /// Settles a place; what then moved to the output.
 fn settle(pipeline: &mut Pipeline, place: u64, reply: &[u8]) -> String {
     let mut output = Vec::new();
-    pipeline.settle_run(place, reply, &mut output, &mut |_| {});
+    settle_part(pipeline, (place, 0), &[reply], &mut output);
     String::from_utf8(output).expect("the tests speak UTF-8")
 }
 
@@ -131,18 +151,46 @@ fn replies_leave_in_the_order_of_the_commands() {
 }
 
 #[test]
+fn runs_of_several_bundles_share_a_place() {
+    let mut pipeline = Pipeline::default();
+    let before = pipeline.open(false);
+    for epoch in [7, 8] {
+        let here = pipeline.open_run(epoch, false);
+        let there = pipeline.open_run(epoch, false);
+        assert_eq!((there.0, there.1), (here.0, 1));
+        assert!(pipeline.join(there, false) && pipeline.join(here, false));
+        assert!(!pipeline.join(here, true));
+    }
+    let silent = pipeline.open_run(8, true);
+    assert_eq!(silent, (before + 3, 0));
+    let mut output = Vec::new();
+    settle_part(&mut pipeline, (before + 2, 1), &[b"8b ", b"8c "], &mut output);
+    settle_part(&mut pipeline, (before + 2, 0), &[b"8a ", b"8d "], &mut output);
+    settle_part(&mut pipeline, (before + 1, 0), &[b"7a ", b"7d "], &mut output);
+    settle_part(&mut pipeline, silent, &[b"silent"], &mut output);
+    assert!(output.is_empty());
+    settle_part(&mut pipeline, (before, 0), &[b"before "], &mut output);
+    assert_eq!(output, b"before ");
+    assert_eq!(pipeline.waiting_bytes(), 6 * 3 + 6);
+    settle_part(&mut pipeline, (before + 1, 1), &[b"7b ", b"7c "], &mut output);
+    assert_eq!(output, b"before 7a 7b 7c 7d 8a 8b 8c 8d ");
+    assert!(pipeline.is_empty());
+    assert_eq!(pipeline.waiting_bytes(), 0);
+}
+
+#[test]
 fn a_place_is_shared_until_something_stands_behind_it() {
     let mut pipeline = Pipeline::default();
     let first = pipeline.open(false);
-    assert!(pipeline.join(first, false));
-    assert!(!pipeline.join(first, true));
+    assert!(pipeline.join((first, 0), false));
+    assert!(!pipeline.join((first, 0), true));
     reply(&mut pipeline, b"local");
-    assert!(!pipeline.join(first, false));
+    assert!(!pipeline.join((first, 0), false));
     let second = pipeline.open(false);
-    assert!(pipeline.join(second, false));
-    assert!(!pipeline.join(first, false));
+    assert!(pipeline.join((second, 0), false));
+    assert!(!pipeline.join((first, 0), false));
     assert_eq!(settle(&mut pipeline, first, b""), "local");
-    assert!(pipeline.join(second, false));
+    assert!(pipeline.join((second, 0), false));
 }
 
 #[test]

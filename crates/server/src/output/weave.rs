@@ -1,0 +1,217 @@
+//! Replies of several shards to consecutive commands of one connection, put back together.
+//!
+//! What a connection's commands want from a shard travels as one run of its bundle, whatever comes
+//! between them for other shards. So a run's replies are cut where the commands change the shard,
+//! and woven:
+//!
+//! ```text
+//! commands    GET a   GET b   GET c   GET d   GET e
+//! part        0       0       1       0       1          stretches: 0 x 2, 1 x 1, 0 x 1, 1 x 1
+//! replies     part 0: "a" "b" "d"     part 1: "c" "e"
+//! ```
+//!
+//! The shard notes where each reply ends, so nobody has to look for that again.
+
+use resp::ReplyReader;
+
+/// The parts of one place of a pipeline.
+#[derive(Debug, Default)]
+pub(crate) struct Weave {
+    stretches: Vec<Stretch>,
+    /// Parts in use: `parts` keeps the buffers of those that were.
+    count: usize,
+    parts: Vec<Part>,
+    /// Parts that have not come.
+    missing: usize,
+}
+
+/// Commands in a row whose replies come in the same part.
+#[derive(Debug)]
+struct Stretch {
+    part: u16,
+    commands: u32,
+}
+
+/// What one run replied.
+#[derive(Debug, Default)]
+struct Part {
+    bytes: Vec<u8>,
+    /// Where each reply ends in `bytes`.
+    ends: Vec<usize>,
+    /// So many replies, and bytes, have been woven.
+    taken: (usize, usize),
+}
+
+/// The replies of a run.
+#[derive(Clone, Copy)]
+pub(crate) struct RunReplies<'a> {
+    /// Of how many commands.
+    pub(crate) commands: usize,
+    pub(crate) bytes: &'a [u8],
+    /// Where each ends in the message; none where that was not noted.
+    pub(crate) ends: &'a [usize],
+    /// Where the first begins in the message.
+    pub(crate) begin: usize,
+}
+
+/// Bytes of buffers that a weave may keep when it is done.
+const KEPT_BYTES_MAX: usize = 16 * 1024;
+
+impl Weave {
+    /// The first commands, all of part 0.
+    pub(crate) fn begin(&mut self, commands: usize) {
+        self.stretches.clear();
+        (self.count, self.missing) = (0, 0);
+        let first = self.add_part();
+        self.stretches.push(Stretch { part: first, commands: commands as u32 });
+    }
+
+    /// Another part: its number.
+    pub(crate) fn add_part(&mut self) -> u16 {
+        if self.count == self.parts.len() {
+            self.parts.push(Part::default());
+        }
+        let part = &mut self.parts[self.count];
+        part.bytes.clear();
+        part.ends.clear();
+        part.taken = (0, 0);
+        self.count += 1;
+        self.missing += 1;
+        (self.count - 1) as u16
+    }
+
+    /// The next command's reply comes in `part`.
+    #[inline]
+    pub(crate) fn add(&mut self, part: u16) {
+        match self.stretches.last_mut() {
+            Some(last) if last.part == part => last.commands += 1,
+            _ => self.stretches.push(Stretch { part, commands: 1 }),
+        }
+    }
+
+    /// A part came.
+    pub(crate) fn take(&mut self, part: u16, replies: RunReplies<'_>) {
+        let Some(found) = self.parts.get_mut(usize::from(part)) else { return };
+        found.bytes.extend_from_slice(replies.bytes);
+        if replies.ends.is_empty() {
+            found.measure(replies.commands);
+        } else {
+            found.ends.extend(replies.ends.iter().map(|end| end - replies.begin));
+        }
+        self.missing -= 1;
+    }
+
+    /// Whether all parts have come.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.missing == 0
+    }
+
+    /// Bytes of all parts.
+    pub(crate) fn bytes(&self) -> usize {
+        self.parts[..self.count].iter().map(|part| part.bytes.len()).sum()
+    }
+
+    /// Appends all replies, in the order of the commands.
+    pub(crate) fn write(&mut self, out: &mut Vec<u8>) {
+        for stretch in &self.stretches {
+            let part = &mut self.parts[usize::from(stretch.part)];
+            let (replies, begin) = part.taken;
+            let replies = replies + stretch.commands as usize;
+            // A client that was sent too much has fewer; it is being disconnected.
+            let end = part.ends.get(replies - 1).copied().unwrap_or(part.bytes.len());
+            out.extend_from_slice(part.bytes.get(begin..end).unwrap_or_default());
+            part.taken = (replies, end);
+        }
+    }
+
+    /// Whether it is small enough to be kept for the next use.
+    pub(crate) fn is_worth_keeping(&self) -> bool {
+        let bytes = |part: &Part| part.bytes.capacity() + part.ends.capacity() * size_of::<usize>();
+        let stretches = self.stretches.capacity() * size_of::<Stretch>();
+        stretches + self.parts.iter().map(bytes).sum::<usize>() <= KEPT_BYTES_MAX
+    }
+}
+
+impl Part {
+    /// Finds the ends of the replies: those of a message that was split from its bundle.
+    #[cold]
+    fn measure(&mut self, commands: usize) {
+        let mut reader = ReplyReader::new();
+        let mut end = 0;
+        for _ in 0..commands {
+            let rest = &self.bytes[end..];
+            end += reader.read(rest).ok().flatten().unwrap_or(rest.len());
+            self.ends.push(end);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RunReplies, Weave};
+
+    /// Replies with their ends, as they stand in a message behind others.
+    fn take(weave: &mut Weave, part: u16, replies: &[&str]) {
+        let text = format!("others{}", replies.concat());
+        let mut end = "others".len();
+        let ends: Vec<usize> = replies
+            .iter()
+            .map(|reply| {
+                end += reply.len();
+                end
+            })
+            .collect();
+        let (begin, commands) = ("others".len(), replies.len());
+        let bytes = &text.as_bytes()[begin..];
+        weave.take(part, RunReplies { commands, bytes, ends: &ends, begin });
+    }
+
+    #[test]
+    fn replies_stand_in_the_order_of_the_commands() {
+        let mut weave = Weave::default();
+        for _ in 0..2 {
+            weave.begin(2);
+            let (second, third) = (weave.add_part(), weave.add_part());
+            [second, 0, second, third, third].into_iter().for_each(|part| weave.add(part));
+            take(&mut weave, third, &["+f\r\n", "+g\r\n"]);
+            take(&mut weave, 0, &["+a\r\n", "$-1\r\n", "+d\r\n"]);
+            assert!(!weave.is_complete());
+            take(&mut weave, second, &["+c\r\n", "+e\r\n"]);
+            assert!(weave.is_complete());
+            let mut out = b"before ".to_vec();
+            assert_eq!(weave.bytes(), 6 * 4 + 5);
+            weave.write(&mut out);
+            assert_eq!(out, b"before +a\r\n$-1\r\n+c\r\n+d\r\n+e\r\n+f\r\n+g\r\n");
+        }
+        assert!(weave.is_worth_keeping());
+    }
+
+    #[test]
+    fn ends_that_were_not_noted_are_found() {
+        let mut weave = Weave::default();
+        weave.begin(1);
+        let second = weave.add_part();
+        weave.add(second);
+        weave.add(0);
+        let bytes = b"*2\r\n+a\r\n$1\r\nb\r\n-ERR no\r\n";
+        weave.take(0, RunReplies { commands: 2, bytes, ends: &[], begin: 0 });
+        take(&mut weave, second, &[":1\r\n"]);
+        let mut out = Vec::new();
+        weave.write(&mut out);
+        assert_eq!(out, b"*2\r\n+a\r\n$1\r\nb\r\n:1\r\n-ERR no\r\n");
+    }
+
+    #[test]
+    fn a_part_that_ends_early_is_no_panic() {
+        let mut weave = Weave::default();
+        weave.begin(3);
+        let second = weave.add_part();
+        weave.add(second);
+        weave.add(0);
+        take(&mut weave, 0, &["+a\r\n"]);
+        take(&mut weave, second, &["+b\r\n"]);
+        let mut out = Vec::new();
+        weave.write(&mut out);
+        assert_eq!(out, b"+a\r\n+b\r\n");
+    }
+}
