@@ -3,11 +3,12 @@
 //! The probe and the load share CPUs, and so does whatever else the machine runs: a thread that
 //! waits in a run queue looks like a slow server. So the probe reads the scheduler's account before
 //! and after each request, and what its own thread and the serving thread waited for a CPU is
-//! taken off. Probe and load keep to the load's CPUs. That leaves what no account shows (a hypervisor that runs somebody else, an interrupt
-//! that takes its time), which hits one request in some hundred thousand, whatever the server does;
-//! what a server does to itself comes again in every round. So the figure is the median of the
-//! rounds' longest requests, each round on a fresh server. The longest of all rounds is reported
-//! beside it, without anything taken off as well; the bar is on the median.
+//! taken off. Probe and load keep to the load's CPUs. That leaves what no account shows (a
+//! hypervisor that runs somebody else, an interrupt that takes its time), which hits one request in
+//! some hundred thousand, whatever the server does; what a server does to itself comes again in
+//! every round. So the figure is the median of the rounds' longest requests, each round on a fresh
+//! server. The longest of all rounds is reported beside it, without anything taken off as well; the
+//! bar is on the median.
 
 use crate::arguments::Arguments;
 use crate::failure::Failure;

@@ -169,9 +169,9 @@ impl Drop for Mapping {
     }
 }
 
-/// Gives back the memory behind the spare capacity of `bytes`, up to where it was used: whole grains
-/// of it. What is spare has no value before and after. A vector that is to be freed costs its
-/// allocator no more than the walk over its addresses then.
+/// Gives back the memory behind the spare capacity of `bytes`, up to where it was used: the whole
+/// grains of it. What is spare has no value before and after. A vector that is to be freed costs
+/// its allocator no more than the walk over its addresses then.
 pub(super) fn forget_spare(bytes: &mut Vec<u8>, used: usize) {
     let at = bytes.as_ptr().addr();
     let first = (at + bytes.len()).next_multiple_of(MEMORY_GRAIN_BYTES) - at;
