@@ -2,7 +2,7 @@
 //!
 //! Everything that happens is chosen by one generator among what could happen now: a core thread's
 //! next step, a client's next bytes, the end of an fsync, time. The server is judged by what its
-//! clients saw (`judge.rs`), by whether it comes to rest with everything answered, and by whether
+//! clients saw (`judge`), by whether it comes to rest with everything answered, and by whether
 //! it starts again on what its crashes left.
 
 use std::time::Duration;
