@@ -59,15 +59,15 @@ fn set() {
 }
 
 fn get() {
-    Bench::new(1, 1).run(&[0], 1, get_of, GET_REPLY_BYTES);
+    Bench::new(1, 1).run(&[0], 1, read_of, GET_REPLY_BYTES);
 }
 
 fn pipeline() {
-    Bench::new(1, 1).run(&[0], 30, get_of, GET_REPLY_BYTES);
+    Bench::new(1, 1).run(&[0], 30, read_of, GET_REPLY_BYTES);
 }
 
 fn crowd() {
-    Bench::new(1, 50).run(&[0], 1, get_of, GET_REPLY_BYTES);
+    Bench::new(1, 50).run(&[0], 1, read_of, GET_REPLY_BYTES);
 }
 
 /// The home gathers what is the other's, the other runs it, the home answers.
@@ -77,11 +77,11 @@ const THERE_AND_BACK: &[usize] = &[0, 1, 0];
 const BOTH_WAYS: &[usize] = &[0, 1, 0, 1];
 
 fn pipeline_of_two() {
-    Bench::new(2, 1).run(THERE_AND_BACK, 30, get_of, GET_REPLY_BYTES);
+    Bench::new(2, 1).run(THERE_AND_BACK, 30, read_of, GET_REPLY_BYTES);
 }
 
 fn crowd_of_two() {
-    Bench::new(2, 50).run(BOTH_WAYS, 1, get_of, GET_REPLY_BYTES);
+    Bench::new(2, 50).run(BOTH_WAYS, 1, read_of, GET_REPLY_BYTES);
 }
 
 fn mset() {
@@ -115,7 +115,7 @@ fn multi() {
     Bench::new(2, 1).run(THERE_AND_BACK, 1, transaction, replies);
 }
 
-fn get_of(key: &[u8]) -> Vec<u8> {
+fn read_of(key: &[u8]) -> Vec<u8> {
     command(&[b"GET", key])
 }
 
