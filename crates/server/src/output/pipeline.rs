@@ -46,7 +46,7 @@ pub(crate) struct Pipeline {
     spare: Option<Box<Weave>>,
     /// The number of the input whose commands open places now.
     input: u64,
-    /// The number of the input whose replies moved to the output last.
+    /// The number of the input whose replies went to the output last.
     answered: u64,
 }
 
@@ -140,8 +140,11 @@ impl Pipeline {
     /// Where the next local reply is written: the output, or behind the youngest place.
     #[inline]
     pub(crate) fn tail<'a>(&'a mut self, output: &'a mut Vec<u8>) -> &'a mut Vec<u8> {
-        let overtakes = canary::is_out(Canary::ReplyOutOfOrder);
-        if self.places.is_empty() || overtakes { output } else { &mut self.after }
+        if self.places.is_empty() || canary::is_out(Canary::ReplyOutOfOrder) {
+            self.answered = self.input;
+            return output;
+        }
+        &mut self.after
     }
 
     /// A new place for a message.
