@@ -12,8 +12,6 @@
 //! RENAME over shards takes two hops; an EXEC that only has to check its WATCH on several shards
 //! does, too: claim, then run and settle.
 
-use std::collections::HashMap;
-
 use commands::{Across, ShardCommand};
 use durability::{Participants, TransactionId};
 use net::Envelope;
@@ -23,6 +21,7 @@ use spec::{Flags, KeyFlags, shard_of_slot, slot_of};
 use super::gather::{Gather, Outline};
 use super::holds::Claimed;
 use super::lend::{Lent, Loan};
+use super::numbers::NumberMap;
 use super::plan::{Plan, Planned};
 use super::stage::Stage;
 use super::{Part, Sender};
@@ -33,7 +32,7 @@ use crate::message::{Client, Message, Origin};
 use crate::transaction::watchers::Watcher;
 
 /// The held transactions that connections of this core thread began.
-pub(crate) type HeldTransactions = HashMap<TransactionId, Box<Held>>;
+pub(crate) type HeldTransactions = NumberMap<TransactionId, Box<Held>>;
 
 /// What a held transaction is to do.
 pub(crate) struct HeldPlan {
