@@ -33,7 +33,7 @@ use crate::statistics::Statistics;
 use crate::tick::background::Background;
 use crate::tick::crowd::Crowd;
 use crate::tick::time::Time;
-use crate::transaction::{Guests, HeldTransactions};
+use crate::transaction::{Guests, HeldTransactions, Spare};
 
 /// A core thread's state.
 pub(crate) struct Core {
@@ -61,6 +61,8 @@ pub(crate) struct Core {
     pub(crate) gatherings: Gatherings,
     /// Transactions of our connections that hold their keys.
     pub(crate) held: HeldTransactions,
+    /// What transactions that are over leave for the next.
+    pub(crate) spare: Spare,
     /// Where commands of these run, on values of several shards.
     pub(crate) guests: Guests,
     /// Scratch for the commands of one piece of input.
@@ -140,6 +142,7 @@ impl Core {
             release: Release::default(),
             gatherings: Gatherings::default(),
             held: HeldTransactions::default(),
+            spare: Spare::default(),
             guests: Guests::default(),
             parsed: Parsed::default(),
             inputs: 0,

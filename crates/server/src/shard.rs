@@ -1,7 +1,5 @@
 //! The shard: a part of the keyspace and its log, and the one place where commands run on it.
 
-use std::collections::HashMap;
-
 use commands::{CommandLimits, Outcome, ShardCommand, ShardContext, ShardPlace};
 use durability::TransactionId;
 use keyspace::{Effects, Keyspace, LogMode, LoggedCommands, Wanted};
@@ -12,8 +10,8 @@ use crate::log::switch::ShardSwitch;
 use crate::message::Client;
 use crate::statistics::Statistics;
 use crate::tick::time::Time;
-use crate::transaction::Holds;
 use crate::transaction::watchers::{Watcher, Watchers};
+use crate::transaction::{Holds, NumberMap};
 
 /// The part of the keyspace that a core thread owns. No lock guards it: no other thread reaches it.
 pub(crate) struct Shard {
@@ -27,7 +25,7 @@ pub(crate) struct Shard {
     /// Keys that transactions hold, and what waits for them.
     pub(crate) holds: Holds,
     /// What the transactions that hold keys here have changed so far.
-    pub(crate) held_logs: HashMap<TransactionId, LoggedCommands>,
+    pub(crate) held_logs: NumberMap<TransactionId, LoggedCommands>,
     /// WATCH.
     pub(crate) watchers: Watchers,
     /// Hashes of the keys that are being brought near the processor.
@@ -74,7 +72,7 @@ impl Shard {
             place,
             limits,
             holds: Holds::default(),
-            held_logs: HashMap::new(),
+            held_logs: NumberMap::default(),
             watchers: Watchers::default(),
             prefetched: Vec::new(),
         }

@@ -17,6 +17,12 @@ pub(crate) fn runs_in_multi(entry: &Entry) -> bool {
     AT_ONCE.contains(&entry.spec.name)
 }
 
+/// Whether what the connection has in the tick's bundles may stay there while the command runs: it
+/// sends nothing that could overtake it.
+pub(crate) fn leaves_bundles_open(entry: &Entry) -> bool {
+    is_exec(entry) || entry.spec.name == MULTI.spec.name
+}
+
 /// Whether it is EXEC.
 pub(crate) fn is_exec(entry: &Entry) -> bool {
     entry.spec.name == EXEC.spec.name
@@ -42,7 +48,11 @@ fn multi(
     _: Arguments<'_>,
     reply: &mut Writer<'_>,
 ) -> Result<Then, CommandError> {
-    context.session().multi.begin()?;
+    if context.session().multi.queued().is_some() {
+        return Err(CommandError::MultiNested);
+    }
+    let queue = context.core.spare.take_queue();
+    context.session().multi.begin(queue);
     reply.ok();
     Ok(Then::Done)
 }

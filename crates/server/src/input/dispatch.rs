@@ -4,7 +4,8 @@
 //! - One shard, another one: the command joins the *bundle* for that shard (`message/bundle.rs`).
 //!   So do the next ones of this connection for any shard, until the bundles are sent: before
 //!   anything else of this connection happens, so the order of effects is that of the commands.
-//! - Several shards: a transaction (`transaction/`).
+//! - Several shards: a transaction (`transaction/`), whose parts join the bundles as well, unless it
+//!   holds keys.
 //! - The keys are held by a transaction: the command waits as a message does (`holds.rs`).
 //! - Between MULTI and EXEC: it is queued (`transaction/multi.rs`).
 //!
@@ -17,6 +18,7 @@ use spec::{Flags, shard_of_slot, slot_of};
 
 use crate::canary::{self, Canary};
 use crate::clients::connections::ConnectionKey;
+use crate::commands::leaves_bundles_open;
 use crate::core::Core;
 use crate::input::parsed::ParsedCommand;
 use crate::input::registry::{Action, Entry};
@@ -39,6 +41,7 @@ pub(crate) struct Request<'a> {
 }
 
 /// Where the keys of a command live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// On this shard.
     One(usize),
@@ -66,9 +69,11 @@ impl Core {
                     }
                 }
                 Action::Session(command) => {
-                    self.send_bundles();
                     if self.queue_in_multi(key, entry, *arguments) {
                         return true;
+                    }
+                    if !leaves_bundles_open(entry) {
+                        self.send_bundles();
                     }
                     crate::commands::run(self, key, entry, command, *arguments);
                 }
@@ -99,7 +104,6 @@ impl Core {
     ) -> bool {
         let Some(connection) = self.connections.find(key) else { return false };
         if connection.session.multi.queued().is_some() {
-            self.send_bundles();
             return !self.queue_in_multi(key, entry, *arguments);
         }
         let session = &mut connection.session;
@@ -117,10 +121,7 @@ impl Core {
         match shard.map_or_else(|| self.place(command, *arguments), Place::One) {
             Place::One(shard) if shard == self.mail.shard && !bundled => self.run_local(&request),
             Place::One(shard) => self.run_bundled(shard, &request),
-            Place::Several => {
-                self.send_bundles();
-                self.begin_transaction(&request);
-            }
+            Place::Several => self.begin_transaction(&request),
         }
         true
     }

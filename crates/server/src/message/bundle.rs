@@ -14,7 +14,14 @@
 //! ([`Core::send_bundles`]). They are sent at the end of the tick's input at the latest, before
 //! any reply of the tick leaves. Commands of *different* connections have no order among each other
 //! until one of them is answered.
+//!
+//! # Transactions
+//! For the same reason the bundles serve as the markers of transactions whose parts do not depend on
+//! each other: each part is a run of the bundle for its shard ([`Kind::Part`]), and all of them are
+//! in before the bundles are sent. An EXEC that lives on one shard is a run of its own there
+//! ([`Kind::Exec`]). A shard runs either as one step.
 
+use commands::Across;
 use net::Envelope;
 use resp::Writer;
 
@@ -22,10 +29,14 @@ use crate::canary::{self, Canary};
 use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
 use crate::input::dispatch::Request;
+use crate::message::mail::Mail;
+use crate::message::work::Unit;
 use crate::message::{Client, Message, Origin, Purpose, Queued, Work};
 use crate::output::pipeline::Pipeline;
 use crate::output::weave::RunReplies;
 use crate::shard::Sink;
+use crate::transaction::watchers::Watcher;
+use crate::transaction::{Part, Sender, key_range};
 
 /// Most commands that travel as one message: what a message costs is small for each of so many, and
 /// the shard can begin with them while its peer goes on.
@@ -33,6 +44,10 @@ const BUNDLE_COMMANDS_MAX: usize = 64;
 
 /// Most bytes of commands in a message to which another command is added.
 const BUNDLE_BYTES_MAX: usize = 64 * 1024;
+
+/// Keys of one command that are brought near the processor before it runs: more would drive each
+/// other out of the nearest cache.
+const PREFETCH_KEYS_MAX: usize = 64;
 
 /// The messages that collect this tick's commands for shards.
 pub(crate) struct Bundles {
@@ -57,6 +72,10 @@ pub(crate) struct Run {
     pub(crate) client: Client,
     /// Whether the replies are not sent (CLIENT REPLY).
     pub(crate) silent: bool,
+    /// What its commands are to each other.
+    pub(crate) kind: Kind,
+    /// Whose WATCH is to be checked before they run: it ends with this.
+    pub(crate) watcher: Option<Watcher>,
     /// The end of its commands in [`Work::commands`]; they begin where the run before ends.
     pub(crate) commands_end: u32,
     /// The replies exceed what the client may leave unread: the commands after that were not run,
@@ -64,6 +83,41 @@ pub(crate) struct Run {
     pub(crate) overflown: bool,
     /// The end of its replies in [`Work::reply`], once they are there.
     pub(crate) reply_end: usize,
+}
+
+/// What the commands of a run are to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One is sent after the other, no more.
+    Several,
+    /// They are all of an EXEC: one step, whose replies become one array.
+    Exec,
+    /// They are part of a transaction over several shards: one step, and [`Work::parts`] tells which
+    /// one.
+    Part(u16),
+}
+
+impl Run {
+    /// The run of a connection that begins.
+    fn new(
+        connection: ConnectionKey,
+        (place, part): (u64, u16),
+        client: Client,
+        silent: bool,
+    ) -> Self {
+        Self {
+            connection,
+            place,
+            part,
+            client,
+            silent,
+            kind: Kind::Several,
+            watcher: None,
+            commands_end: 0,
+            overflown: false,
+            reply_end: 0,
+        }
+    }
 }
 
 impl Bundles {
@@ -76,6 +130,55 @@ impl Bundles {
     #[cfg(test)]
     pub(crate) fn are_open(&self) -> bool {
         self.count > 0
+    }
+
+    /// The open bundle for `shard`.
+    fn open(&mut self, shard: usize, mail: &mut Mail) -> &mut Work {
+        let envelope = self.open[shard].get_or_insert_with(|| {
+            self.count += 1;
+            let mut envelope = mail.envelope();
+            envelope.purpose = Purpose::Run;
+            envelope.work.origin = Origin { home: mail.shard as u16, ..Origin::default() };
+            envelope
+        });
+        &mut envelope.work
+    }
+
+    /// What is in the open bundle for `shard`, if there is one.
+    pub(crate) fn work(&mut self, shard: usize) -> Option<&mut Work> {
+        self.open[shard].as_mut().map(|envelope| &mut envelope.work)
+    }
+
+    /// Begins a run for `shard` that is a part of a transaction: [`Self::complete_run`] follows.
+    pub(crate) fn begin_run(&mut self, shard: usize, client: Client, mail: &mut Mail) {
+        let run = Run::new(ConnectionKey::default(), (0, 0), client, false);
+        self.open(shard, mail).runs.push(run);
+    }
+
+    /// What was added for `shard` since [`Self::begin_run`] is the run of `sender`.
+    ///
+    /// # Panics
+    /// If no run was begun.
+    pub(crate) fn complete_run(&mut self, shard: usize, sender: Sender) -> &mut Run {
+        let work = self.work(shard).expect("a run was begun");
+        let commands_end = work.commands.len() as u32;
+        work.client = sender.client;
+        let run = work.runs.last_mut().expect("a run was begun");
+        (run.connection, run.client, run.silent) = (sender.key, sender.client, sender.silent);
+        run.commands_end = commands_end;
+        run
+    }
+
+    /// The last run for `shard` is this part of a transaction: what it is called.
+    pub(crate) fn add_part(&mut self, shard: usize, part: Part) -> Kind {
+        let Some(work) = self.work(shard) else { return Kind::Several };
+        work.parts.push(part);
+        Kind::Part(work.parts.len() as u16 - 1)
+    }
+
+    /// Whether nothing more is to be added to the open bundle for `shard`.
+    pub(crate) fn is_full(&self, shard: usize) -> bool {
+        self.open[shard].as_ref().is_some_and(|envelope| envelope.work.fills_bundle())
     }
 
     /// Whether a connection's commands are to join the bundles: some of them are in.
@@ -94,33 +197,18 @@ impl Core {
     /// Adds a command to the bundle for `shard`, which may be this thread's own.
     pub(crate) fn run_bundled(&mut self, shard: usize, request: &Request<'_>) {
         let Some(connection) = self.connections.find(request.key) else { return };
-        let (mail, bundles) = (&mut self.mail, &mut self.bundles);
-        let home = mail.shard as u16;
-        let envelope = bundles.open[shard].get_or_insert_with(|| {
-            bundles.count += 1;
-            let mut envelope = mail.envelope();
-            envelope.purpose = Purpose::Run;
-            envelope.work.origin = Origin { home, ..Origin::default() };
-            envelope
-        });
-        let work = &mut envelope.work;
         let pipeline = &mut connection.pipeline;
-        pipeline.bundled_in = bundles.epoch;
+        let epoch = self.bundles.epoch;
+        pipeline.bundled_in = epoch;
+        let work = self.bundles.open(shard, &mut self.mail);
         let joined = work.runs.last().is_some_and(|run| {
-            run.connection == request.key && pipeline.join((run.place, run.part), request.silent)
+            run.connection == request.key
+                && run.kind == Kind::Several
+                && pipeline.join((run.place, run.part), request.silent)
         });
         if !joined {
-            let (place, part) = pipeline.open_run(bundles.epoch, request.silent);
-            work.runs.push(Run {
-                connection: request.key,
-                place,
-                part,
-                client: request.client,
-                silent: request.silent,
-                commands_end: 0,
-                overflown: false,
-                reply_end: 0,
-            });
+            let place = pipeline.open_run(epoch, request.silent);
+            work.runs.push(Run::new(request.key, place, request.client, request.silent));
         }
         work.client = request.client;
         work.add(request.command, request.number, *request.arguments);
@@ -128,7 +216,7 @@ impl Core {
         if let Some(run) = work.runs.last_mut() {
             run.commands_end = commands_end as u32;
         }
-        if commands_end >= BUNDLE_COMMANDS_MAX || work.text.bytes.len() >= BUNDLE_BYTES_MAX {
+        if work.fills_bundle() {
             self.send_bundles();
         }
     }
@@ -186,7 +274,9 @@ impl Core {
         let mut reply = std::mem::take(&mut work.reply);
         let mut ends = std::mem::take(&mut work.ends);
         // The home has brought its own keys near when it parsed them.
-        if commands.len() > 1 && usize::from(work.origin.home) != self.mail.shard {
+        let several = |it: &Queued| matches!(it.command.across, Across::Split { .. });
+        let several = commands.len() > 1 || commands.first().is_some_and(several);
+        if several && usize::from(work.origin.home) != self.mail.shard {
             self.prefetch_commands(work, &commands);
         }
         let limit = self.settings.limits.output_normal.hard_bytes;
@@ -195,7 +285,17 @@ impl Core {
             let begin = reply.len();
             work.origin.connection = run.connection;
             work.client = run.client;
-            for queued in &commands[at..run.commands_end as usize] {
+            let own = &commands[at..run.commands_end as usize];
+            at = run.commands_end as usize;
+            if run.kind != Kind::Several {
+                let (part, framed) = (work.part_of(run.kind), run.kind == Kind::Exec);
+                let unit = Unit { part, framed, watcher: run.watcher.take() };
+                self.run_unit(work, own, &unit, &mut reply);
+                run.reply_end = reply.len();
+                ends.resize(at, reply.len());
+                continue;
+            }
+            for queued in own {
                 if run.silent {
                     // What is not going to be sent counts for nothing.
                     reply.truncate(begin);
@@ -211,7 +311,6 @@ impl Core {
                 }
                 ends.push(reply.len());
             }
-            at = run.commands_end as usize;
             run.reply_end = reply.len();
             // Also those of commands that were not run.
             ends.resize(at, reply.len());
@@ -254,8 +353,12 @@ impl Core {
             own.client = run.client;
             own.silent = run.silent;
             own.overflown = run.overflown;
+            own.part = work.part_of(run.kind).cloned().map(Box::new);
+            own.framed = run.kind == Kind::Exec;
+            own.watcher = run.watcher;
             for queued in commands {
                 own.add_for(queued.db, queued.command, queued.number, work.arguments(queued));
+                own.count_last(queued.counted);
             }
             own.reply.extend_from_slice(&work.reply[from..run.reply_end.max(from)]);
             from = run.reply_end;
@@ -269,9 +372,13 @@ impl Core {
     fn prefetch_commands(&mut self, work: &Work, commands: &[Queued]) {
         self.shard.prefetch_begin();
         for queued in commands.iter().filter(|it| !it.command.spec.keys.is_empty()) {
-            if let Some(key) = work.arguments(queued).get(1) {
-                self.shard.prefetch_bucket(queued.db, key);
-            }
+            let arguments = work.arguments(queued);
+            let (begin, step) = match queued.command.across {
+                Across::Split { .. } => key_range(queued.command).unwrap_or((1, 1)),
+                _ => (1, arguments.len()),
+            };
+            let keys = arguments.from(begin).iter().step_by(step).take(PREFETCH_KEYS_MAX);
+            keys.for_each(|key| self.shard.prefetch_bucket(queued.db, key));
         }
         self.shard.prefetch_records();
     }
@@ -297,8 +404,15 @@ impl Core {
             }
             let (pipeline, output) = (&mut connection.pipeline, &mut connection.output.bytes);
             let mail = &mut self.mail;
-            let place = (run.place, run.part);
-            pipeline.settle_run(place, replies, output, &mut |spent| mail.recycle(spent));
+            let spent = &mut |spent| mail.recycle(spent);
+            match work.part_of(run.kind) {
+                Some(part) => {
+                    let place = (run.place, part.index);
+                    let over = pipeline.settle_part(place, replies.bytes, output, spent);
+                    self.spare.keep_gather(over);
+                }
+                None => pipeline.settle_run((run.place, run.part), replies, output, spent),
+            }
             let same = |next: &Run| next.connection == run.connection && !next.overflown;
             if !work.runs.get(index + 1).is_some_and(same) {
                 self.note_settled(run.connection);
@@ -309,6 +423,19 @@ impl Core {
 }
 
 impl Work {
+    /// Whether nothing more is to be added to this bundle.
+    pub(crate) fn fills_bundle(&self) -> bool {
+        self.commands.len() >= BUNDLE_COMMANDS_MAX || self.text.bytes.len() >= BUNDLE_BYTES_MAX
+    }
+
+    /// Which part of a transaction a run is.
+    fn part_of(&self, kind: Kind) -> Option<&Part> {
+        match kind {
+            Kind::Part(at) => self.parts.get(usize::from(at)),
+            Kind::Several | Kind::Exec => None,
+        }
+    }
+
     /// The runs of a bundle, each with its commands; nothing of what is no bundle.
     pub(crate) fn each_run(&self) -> impl Iterator<Item = (&Run, &[Queued])> {
         let mut at = 0;
@@ -321,65 +448,4 @@ impl Work {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::fixture::Fixture;
-
-    /// Commands that alternate between shards, and what they are to be answered.
-    fn alternating(count: usize) -> (String, String) {
-        let (mut commands, mut replies) = (String::new(), String::new());
-        for at in 0..count {
-            commands.push_str(&format!("SET k{at} v{at}\r\nINCR n{}\r\nGET k{at}\r\n", at % 7));
-            let value = format!("v{at}");
-            replies.push_str(&format!("+OK\r\n:{}\r\n${}\r\n{value}\r\n", at / 7 + 1, value.len()));
-        }
-        (commands, replies)
-    }
-
-    #[test]
-    fn a_long_pipeline_over_all_shards_is_answered_in_order() {
-        for shards in [1, 2, 5] {
-            for count in [1, 10, 400] {
-                let mut server = Fixture::new(shards);
-                let client = server.connect(shards - 1);
-                let (commands, replies) = alternating(count);
-                assert_eq!(server.send(client, commands.as_bytes()), replies, "{shards} {count}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_no_shard_command_keeps_its_place() {
-        let mut server = Fixture::new(3);
-        let client = server.connect(0);
-        let text = "SET a 1\r\nSET b 1\r\nPING\r\nGET a\r\nINCR a b\r\nMGET a b c\r\nSELECT 1\r\n\
-                    GET a\r\nGET b\r\nSELECT 0\r\nDEL a b c\r\nGET a\r\n";
-        let replies = "+OK\r\n+OK\r\n+PONG\r\n$1\r\n1\r\n\
-                       -ERR wrong number of arguments for 'incr' command\r\n\
-                       *3\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n\
-                       +OK\r\n$-1\r\n$-1\r\n+OK\r\n:2\r\n$-1\r\n";
-        assert_eq!(server.send(client, text.as_bytes()), replies);
-    }
-
-    #[test]
-    fn clients_share_bundles_and_keep_their_replies_apart() {
-        let mut server = Fixture::new(2);
-        let clients: Vec<_> = (0..6).map(|_| server.connect(0)).collect();
-        for (at, client) in clients.iter().enumerate() {
-            server.give(*client, format!("SET k{at} {at}\r\nGET k{at}\r\n").as_bytes());
-        }
-        server.settle();
-        for (at, client) in clients.iter().enumerate() {
-            assert_eq!(server.take(*client), format!("+OK\r\n$1\r\n{at}\r\n"));
-        }
-    }
-
-    #[test]
-    fn silent_commands_are_done_and_not_answered() {
-        let mut server = Fixture::new(2);
-        let client = server.connect(0);
-        let text = "CLIENT REPLY OFF\r\nSET a 1\r\nSET b 2\r\nSET c 3\r\nCLIENT REPLY ON\r\n\
-                    GET a\r\nGET b\r\nGET c\r\n";
-        let replies = "+OK\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n";
-        assert_eq!(server.send(client, text.as_bytes()), replies);
-    }
-}
+mod tests;

@@ -1,13 +1,14 @@
 //! What travels through inboxes.
 //!
 //! A message is a box that goes from a connection's home to a shard and comes back as the reply:
-//! the same allocation, with the same buffers, recycled by its home. It carries the part of a
-//! transaction, or a *bundle*: runs of consecutive commands of one connection each (`bundle.rs`).
+//! the same allocation, with the same buffers, recycled by its home. It carries a *bundle*: runs of
+//! consecutive commands of one connection each (`bundle.rs`), or a single run, which had to wait for
+//! held keys, or a stage of a transaction that holds its keys.
 
 use std::ops::Range;
 
 use commands::ShardCommand;
-use resp::{Arguments, Protocol, Span};
+use resp::{Arguments, Protocol, Span, Writer};
 use spec::Flags;
 
 use crate::clients::connections::ConnectionKey;
@@ -65,8 +66,12 @@ pub(crate) struct Work {
     pub(crate) reply: Vec<u8>,
     /// Where each command's reply ends, in a bundle that was run.
     pub(crate) ends: Vec<usize>,
+    /// What makes runs of a bundle parts of transactions: see [`Kind::Part`].
+    pub(crate) parts: Vec<Part>,
     /// Set when this is one part of a transaction.
     pub(crate) part: Option<Box<Part>>,
+    /// Whether this is all of an EXEC: its replies become one array here.
+    pub(crate) framed: bool,
     /// Set when this is a stage of a held transaction.
     pub(crate) stage: Option<Box<Stage>>,
     /// Whose WATCH is to be checked before anything runs: it ends with this.
@@ -167,9 +172,38 @@ impl Work {
         self.commands.push(Queued { command, number, db, counted: true, bytes, spans });
     }
 
-    /// How many of the commands may change something.
-    pub(crate) fn writes(&self) -> usize {
-        self.commands.iter().filter(|queued| queued.writes()).count()
+    /// Begins a command of `count` arguments for a database, which [`Self::push_argument`] adds.
+    pub(crate) fn begin_command(
+        &mut self,
+        db: u32,
+        command: &'static ShardCommand,
+        number: u16,
+        count: usize,
+    ) {
+        let text = &mut self.text;
+        let (bytes, spans) = (text.bytes.len(), text.spans.len());
+        Writer::new(&mut text.bytes, Protocol::Resp2).array(count);
+        let (bytes, spans) = (bytes..text.bytes.len(), spans..spans);
+        self.commands.push(Queued { command, number, db, counted: true, bytes, spans });
+    }
+
+    /// Adds an argument to the last command.
+    pub(crate) fn push_argument(&mut self, argument: &[u8]) {
+        let text = &mut self.text;
+        let Some(last) = self.commands.last_mut() else { return };
+        Writer::new(&mut text.bytes, Protocol::Resp2).bulk(argument);
+        last.bytes.end = text.bytes.len();
+        // The argument is followed by CR and LF.
+        let end = (last.bytes.len() - 2) as u32;
+        text.spans.push(Span { start: end - argument.len() as u32, end });
+        last.spans.end = text.spans.len();
+    }
+
+    /// Whether the last command counts as a call.
+    pub(crate) fn count_last(&mut self, counted: bool) {
+        if let Some(last) = self.commands.last_mut() {
+            last.counted = counted;
+        }
     }
 
     /// The arguments of a queued command.
@@ -185,7 +219,9 @@ impl Work {
         self.runs.clear();
         self.ends.clear();
         self.text.spans.clear();
+        self.parts.clear();
         self.part = None;
+        self.framed = false;
         self.stage = None;
         self.watcher = None;
         self.dirty = false;
@@ -198,6 +234,11 @@ impl Work {
             }
         }
     }
+}
+
+/// How many of these commands may change something.
+pub(crate) fn writes(commands: &[Queued]) -> usize {
+    commands.iter().filter(|queued| queued.writes()).count()
 }
 
 /// Bytes of buffer that a recycled message may keep: most runs need a few hundred.

@@ -10,4 +10,4 @@ pub(crate) mod gathering;
 pub(crate) mod mail;
 pub(crate) mod work;
 
-pub(crate) use contents::{Adopted, Client, Message, Origin, Purpose, Queued, Work};
+pub(crate) use contents::{Adopted, Client, Message, Origin, Purpose, Queued, Work, writes};

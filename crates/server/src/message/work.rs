@@ -5,16 +5,26 @@ use resp::Writer;
 use spec::Flags;
 
 use crate::core::Core;
-use crate::message::{Client, Message, Purpose, Queued, Work};
+use crate::message::{Client, Message, Purpose, Queued, Work, writes};
 use crate::shard::{ShardRequest, Sink};
 use crate::statistics::notable::Ran;
 use crate::transaction::Part;
+use crate::transaction::watchers::Watcher;
 
-/// How the commands of a part are marked in the log.
-struct Marks<'a> {
-    part: &'a Part,
+/// What makes commands one step.
+pub(crate) struct Unit<'a> {
+    /// They are a part of this transaction.
+    pub(crate) part: Option<&'a Part>,
+    /// They are all of an EXEC: their replies become one array.
+    pub(crate) framed: bool,
+    /// Whose WATCH is to be checked first: it ends with this.
+    pub(crate) watcher: Option<Watcher>,
+}
+
+/// How commands that are one step are marked in the log.
+pub(crate) struct Marks<'a> {
     /// Other shards have parts of the same transaction.
-    shared: bool,
+    shared: Option<&'a Part>,
     /// Several commands may write: they are one unit.
     unit: bool,
 }
@@ -23,27 +33,51 @@ impl Core {
     /// Runs the commands of a message, and sends it back when the tick's log is written.
     pub(crate) fn run_now(&mut self, mut envelope: Envelope<Message>) {
         let work = &mut envelope.work;
-        if let Some(watcher) = work.watcher.take() {
-            work.dirty = self.shard.end_watcher(watcher, self.time.unix_ms());
-        }
-        if !work.dirty {
-            let part = work.part.take();
-            let marks = part.as_ref().and_then(|part| Marks::of(part, work.writes()));
-            if let Some(marks) = &marks {
-                self.begin_marks(marks);
-            }
-            self.run_commands(work, part.is_some(), &mut Sink::Log);
-            if let Some(marks) = &marks {
-                self.end_marks(marks);
-            }
-            work.part = part;
+        if work.framed || work.part.is_some() {
+            let commands = std::mem::take(&mut work.commands);
+            let mut reply = std::mem::take(&mut work.reply);
+            let (framed, watcher) = (work.framed, work.watcher.take());
+            let unit = Unit { part: work.part.as_deref(), framed, watcher };
+            self.run_unit(work, &commands, &unit, &mut reply);
+            (work.commands, work.reply) = (commands, reply);
+        } else {
+            self.run_commands(work, false, &mut Sink::Log);
         }
         envelope.purpose = Purpose::Replies;
         self.release.hold_message(envelope);
     }
 
-    /// Runs the commands of a message one after another. `part`: of a transaction, of which nothing
-    /// is ever refused: its home has asked.
+    /// Runs commands of a message that are one step. Nothing of it is ever refused: its home has
+    /// asked.
+    pub(crate) fn run_unit(
+        &mut self,
+        work: &Work,
+        commands: &[Queued],
+        unit: &Unit<'_>,
+        reply: &mut Vec<u8>,
+    ) {
+        let now_ms = self.time.unix_ms();
+        let dirty = unit.watcher.is_some_and(|watcher| self.shard.end_watcher(watcher, now_ms));
+        if dirty {
+            return Writer::new(reply, work.client.protocol).null_array();
+        }
+        if commands.iter().any(|it| it.command.spec.flags.has(Flags::DENYOOM)) {
+            // Once, before: between its commands no key goes that one of them may have looked at.
+            self.make_room();
+        }
+        if unit.framed {
+            Writer::new(reply, work.client.protocol).array(commands.len());
+        }
+        let marks = Marks::of(unit.part, writes(commands));
+        self.begin_marks(&marks);
+        for queued in commands {
+            self.run_queued(work, queued, reply, &mut Sink::Log);
+        }
+        self.end_marks(&marks);
+    }
+
+    /// Runs the commands of a message one after another. `part`: of a transaction that holds its
+    /// keys, of which nothing is ever refused: its home has asked.
     pub(crate) fn run_commands(&mut self, work: &mut Work, part: bool, sink: &mut Sink<'_>) {
         let commands = std::mem::take(&mut work.commands);
         let mut reply = std::mem::take(&mut work.reply);
@@ -100,30 +134,29 @@ impl Core {
         }
     }
 
-    fn begin_marks(&mut self, marks: &Marks<'_>) {
-        if marks.shared {
-            self.shard.log.begin_part(marks.part);
+    pub(crate) fn begin_marks(&mut self, marks: &Marks<'_>) {
+        if let Some(part) = marks.shared {
+            self.shard.log.begin_part(part);
         }
         if marks.unit {
             self.shard.log.begin_unit();
         }
     }
 
-    fn end_marks(&mut self, marks: &Marks<'_>) {
+    pub(crate) fn end_marks(&mut self, marks: &Marks<'_>) {
         if marks.unit {
             self.shard.log.end_unit();
         }
-        if marks.shared {
-            self.shard.log.end_part(marks.part);
+        if let Some(part) = marks.shared {
+            self.shard.log.end_part(part);
         }
     }
 }
 
 impl<'a> Marks<'a> {
-    /// The marks around `writes` commands that may write; `None`: none are needed.
-    fn of(part: &'a Part, writes: usize) -> Option<Self> {
-        let shared = writes > 0 && part.participants.len() > 1;
-        let unit = writes > 1;
-        (shared || unit).then_some(Self { part, shared, unit })
+    /// The marks around `writes` commands that may write.
+    pub(crate) fn of(part: Option<&'a Part>, writes: usize) -> Self {
+        let shared = part.filter(|part| writes > 0 && part.participants.len() > 1);
+        Self { shared, unit: writes > 1 }
     }
 }

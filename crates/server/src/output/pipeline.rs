@@ -46,7 +46,7 @@ pub(crate) struct Pipeline {
     spare: Option<Box<Weave>>,
     /// The number of the input whose commands open places now.
     input: u64,
-    /// The number of the input whose replies moved to the output last.
+    /// The number of the input whose replies went to the output last.
     answered: u64,
 }
 
@@ -71,19 +71,6 @@ impl Place {
             State::Waiting | State::Gathering(_) => true,
             State::Weaving(weave) => !weave.is_complete(),
             State::Returned(_) | State::Ready(_) | State::Early(_) => false,
-        }
-    }
-
-    /// If all parts of its transaction have replied: the one reply is ready.
-    fn complete(&mut self, flow: &mut Flow, spent: &mut dyn FnMut(Envelope<Message>)) {
-        if let State::Gathering(gather) = &mut self.state
-            && gather.is_complete()
-        {
-            let mut reply = Vec::new();
-            gather.merge(&mut reply);
-            gather.take_envelopes().for_each(spent);
-            flow.settle(self.commands, reply.len());
-            self.state = State::Ready(reply);
         }
     }
 }
@@ -140,8 +127,11 @@ impl Pipeline {
     /// Where the next local reply is written: the output, or behind the youngest place.
     #[inline]
     pub(crate) fn tail<'a>(&'a mut self, output: &'a mut Vec<u8>) -> &'a mut Vec<u8> {
-        let overtakes = canary::is_out(Canary::ReplyOutOfOrder);
-        if self.places.is_empty() || overtakes { output } else { &mut self.after }
+        if self.places.is_empty() || canary::is_out(Canary::ReplyOutOfOrder) {
+            self.answered = self.input;
+            return output;
+        }
+        &mut self.after
     }
 
     /// A new place for a message.
@@ -187,8 +177,9 @@ impl Pipeline {
                 return (self.next_place() - 1, part);
             }
         }
+        let place = self.open(silent);
         self.opened_in = epoch;
-        (self.open(silent), 0)
+        (place, 0)
     }
 
     /// A new place for a transaction.
@@ -199,6 +190,7 @@ impl Pipeline {
     fn open_with(&mut self, state: State, silent: bool) -> u64 {
         self.flow.wait(self.last_bytes());
         self.flow.send(1);
+        self.opened_in = NO_BUNDLES;
         if let Some(youngest) = self.places.back_mut() {
             youngest.after_end = self.after.len();
         }
@@ -232,7 +224,8 @@ impl Pipeline {
         match &mut found.state {
             State::Gathering(gather) => {
                 gather.add(envelope);
-                found.complete(&mut self.flow, spent);
+                // These have come as messages: it is no use to keep what took them in.
+                return drop(self.complete(index, output, spent));
             }
             State::Weaving(weave) => {
                 let work = &envelope.work;
@@ -248,6 +241,61 @@ impl Pipeline {
             }
         }
         self.advance(output, spent);
+    }
+
+    /// The reply of a part of the transaction at `place` came back. What gathered them, once all
+    /// have: it may serve again.
+    pub(crate) fn settle_part(
+        &mut self,
+        (place, part): (u64, u16),
+        reply: &[u8],
+        output: &mut Vec<u8>,
+        spent: &mut dyn FnMut(Envelope<Message>),
+    ) -> Option<Box<Gather>> {
+        let index = self.find(place)?;
+        let State::Gathering(gather) = &mut self.places[index].state else { return None };
+        gather.add_bytes(part, reply);
+        self.complete(index, output, spent)
+    }
+
+    /// If all parts of the transaction at a place have replied: the one reply is ready.
+    fn complete(
+        &mut self,
+        index: usize,
+        output: &mut Vec<u8>,
+        spent: &mut dyn FnMut(Envelope<Message>),
+    ) -> Option<Box<Gather>> {
+        let found = &mut self.places[index];
+        if !matches!(&found.state, State::Gathering(gather) if gather.is_complete()) {
+            return None;
+        }
+        let early = self.early.len();
+        let state = std::mem::replace(&mut found.state, State::Early(early..early));
+        let State::Gathering(mut gather) = state else { return None };
+        if index == 0 {
+            let before = output.len();
+            gather.merge(output);
+            self.flow.settle(found.commands, output.len() - before);
+            self.flow.leave(output.len() - before);
+            if found.silent {
+                output.truncate(before);
+            }
+        } else {
+            gather.merge(&mut self.early);
+            let end = self.early.len();
+            self.flow.settle(found.commands, end - early);
+            found.state = if end > KEPT_BYTES_MAX {
+                // See `settle_run`.
+                State::Ready(self.early.split_off(early))
+            } else {
+                State::Early(early..end)
+            };
+        }
+        gather.take_envelopes().for_each(&mut *spent);
+        if index == 0 {
+            self.advance(output, spent);
+        }
+        Some(gather)
     }
 
     /// The replies of a run came back to `place`, as its part `part`.
@@ -388,6 +436,9 @@ impl Pipeline {
         }
     }
 }
+
+/// The epoch of no bundles.
+const NO_BUNDLES: u64 = 0;
 
 /// Bytes that the buffers of an empty pipeline may keep.
 const KEPT_BYTES_MAX: usize = 16 * 1024;

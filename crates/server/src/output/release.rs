@@ -302,6 +302,15 @@ fn refuse_writes(work: &mut Work, error: &CommandError) {
     let replies = std::mem::take(&mut work.reply);
     let mut reader = ReplyReader::new();
     let mut rest = &replies[..];
+    if work.framed {
+        Writer::new(&mut work.reply, work.client.protocol).array(work.commands.len());
+        let Some(elements) = rest.strip_prefix(&work.reply[..]) else {
+            // A watched key was touched: nothing was run.
+            work.reply = replies;
+            return;
+        };
+        rest = elements;
+    }
     for queued in &work.commands {
         let length = reader.read(rest).ok().flatten().unwrap_or(rest.len());
         let (reply, behind) = rest.split_at(length);

@@ -9,6 +9,8 @@
 //! replies   0: "+OK" "*1 1"    1: "*1 null"         together: *3 +OK +PONG *2 1 null
 //! ```
 
+use std::ops::Range;
+
 use commands::{Merge, Replies};
 use net::Envelope;
 use resp::{Protocol, ReplyReader, Writer};
@@ -16,18 +18,39 @@ use resp::{Protocol, ReplyReader, Writer};
 use crate::message::Message;
 
 /// The replies of a transaction's parts, as they come in.
+#[derive(Default)]
 pub(crate) struct Gather {
     protocol: Protocol,
-    /// Where the reply of each command comes from, in order.
-    pieces: Vec<Piece>,
+    /// Where the reply of each command comes from.
+    outline: Outline,
     /// Whether the replies are elements of an array: EXEC.
     framed: bool,
-    /// The parts that have replied.
-    parts: Vec<Option<Envelope<Message>>>,
+    /// What the parts have replied.
+    parts: Vec<Replied>,
+    /// Replies that did not come as messages of their own.
+    bytes: Vec<u8>,
     /// Parts and pieces that have not replied yet.
     missing: usize,
     /// What a merge that chooses at random draws from.
     random: u64,
+}
+
+/// What a part has replied.
+enum Replied {
+    /// Nothing yet.
+    Not,
+    /// This came back.
+    Message(Envelope<Message>),
+    /// These bytes of [`Gather::bytes`].
+    Bytes(Range<usize>),
+}
+
+/// Where the replies of a transaction's commands come from, in order.
+#[derive(Default)]
+pub(crate) struct Outline {
+    pub(crate) pieces: Vec<Piece>,
+    /// What [`Merged`] points into.
+    pub(crate) numbers: Vec<u16>,
 }
 
 /// Where the reply of one command comes from.
@@ -45,40 +68,76 @@ pub(crate) enum Piece {
 /// How the replies of several parts become one.
 pub(crate) struct Merged {
     pub(crate) merge: Merge,
-    /// The parts, in the order of their shards.
-    pub(crate) parts: Vec<u16>,
-    /// For each key, in the command's order, an index into `parts`; empty where every shard runs
-    /// the whole command.
-    pub(crate) order: Vec<u16>,
+    /// The parts, in the order of their shards: places in [`Outline::numbers`].
+    pub(crate) parts: Range<usize>,
+    /// Places in [`Outline::numbers`] that say for each key, in the command's order, which of
+    /// `parts` it went to; none where every shard runs the whole command.
+    pub(crate) order: Range<usize>,
+}
+
+impl Outline {
+    pub(crate) fn clear(&mut self) {
+        self.pieces.clear();
+        self.numbers.clear();
+    }
 }
 
 impl Gather {
     /// Waits for `parts` parts, and for the pieces that are asked for.
-    pub(crate) fn new(
+    pub(crate) fn new(protocol: Protocol, mut outline: Outline, parts: usize, random: u64) -> Self {
+        let mut gather = Self::default();
+        gather.begin(protocol, &mut outline, parts, random);
+        gather
+    }
+
+    /// Begins anew, and leaves an outline for the next use.
+    pub(crate) fn begin(
+        &mut self,
         protocol: Protocol,
-        pieces: Vec<Piece>,
+        outline: &mut Outline,
         parts: usize,
-        framed: bool,
         random: u64,
-    ) -> Self {
-        let asked = pieces.iter().filter(|piece| matches!(piece, Piece::Asked)).count();
-        let missing = parts + asked;
-        let parts = (0..parts).map(|_| None).collect();
-        Self { protocol, pieces, framed, parts, missing, random }
+    ) {
+        std::mem::swap(&mut self.outline, outline);
+        outline.clear();
+        let pieces = &self.outline.pieces;
+        self.missing = parts + pieces.iter().filter(|it| matches!(it, Piece::Asked)).count();
+        (self.protocol, self.framed, self.random) = (protocol, false, random);
+        self.parts.clear();
+        self.parts.resize_with(parts, || Replied::Not);
+        self.bytes.clear();
+        if self.bytes.capacity() > KEPT_BYTES_MAX {
+            self.bytes = Vec::new();
+        }
+    }
+
+    /// The replies become an array.
+    pub(crate) fn frame(&mut self) {
+        self.framed = true;
     }
 
     /// Takes the reply of one part in.
     pub(crate) fn add(&mut self, envelope: Envelope<Message>) {
         let index = envelope.work.part.as_ref().map_or(0, |part| usize::from(part.index));
-        if let Some(place @ None) = self.parts.get_mut(index) {
-            *place = Some(envelope);
+        if let Some(place @ Replied::Not) = self.parts.get_mut(index) {
+            *place = Replied::Message(envelope);
+            self.missing -= 1;
+        }
+    }
+
+    /// Takes the reply of part `index` in, which came in a bundle.
+    pub(crate) fn add_bytes(&mut self, index: u16, reply: &[u8]) {
+        if let Some(place @ Replied::Not) = self.parts.get_mut(usize::from(index)) {
+            let begin = self.bytes.len();
+            self.bytes.extend_from_slice(reply);
+            *place = Replied::Bytes(begin..self.bytes.len());
             self.missing -= 1;
         }
     }
 
     /// The answer to the question at `piece` is here.
     pub(crate) fn add_answer(&mut self, piece: usize, reply: Vec<u8>) {
-        if let Some(place @ Piece::Asked) = self.pieces.get_mut(piece) {
+        if let Some(place @ Piece::Asked) = self.outline.pieces.get_mut(piece) {
             *place = Piece::Ready(reply);
             self.missing -= 1;
         }
@@ -91,35 +150,31 @@ impl Gather {
 
     /// Whether a watched key was touched, so that nothing was run.
     pub(crate) fn is_dirty(&self) -> bool {
-        self.parts.iter().flatten().any(|part| part.work.dirty)
+        self.parts.iter().any(|it| matches!(it, Replied::Message(part) if part.work.dirty))
     }
 
     /// Writes the one reply.
     pub(crate) fn merge(&self, out: &mut Vec<u8>) {
-        if self.is_dirty() {
-            return Writer::new(out, self.protocol).null_array();
-        }
         if self.framed {
-            Writer::new(out, self.protocol).array(self.pieces.len());
+            Writer::new(out, self.protocol).array(self.outline.pieces.len());
         }
         self.each(|reply| out.extend_from_slice(reply));
     }
 
     /// Hands out the reply of each command, in order.
     pub(crate) fn each(&self, mut take: impl FnMut(&[u8])) {
-        let mut rests: Vec<&[u8]> =
-            self.parts.iter().map(|part| part.as_ref().map_or(&[][..], reply_of)).collect();
+        let mut rests: Vec<&[u8]> = self.parts.iter().map(|part| self.reply_of(part)).collect();
+        let Outline { pieces, numbers } = &self.outline;
         let mut merged = Vec::new();
-        for piece in &self.pieces {
+        for piece in pieces {
             match piece {
                 Piece::Part(part) => take(next_reply(&mut rests[usize::from(*part)])),
                 Piece::Merged(of) => {
-                    let replies: Vec<&[u8]> = of
-                        .parts
-                        .iter()
-                        .map(|it| next_reply(&mut rests[usize::from(*it)]))
-                        .collect();
-                    let (protocol, order, random) = (self.protocol, &of.order, self.random);
+                    let parts = numbers[of.parts.clone()].iter();
+                    let replies: Vec<&[u8]> =
+                        parts.map(|it| next_reply(&mut rests[usize::from(*it)])).collect();
+                    let (protocol, random) = (self.protocol, self.random);
+                    let order = &numbers[of.order.clone()];
                     let replies = Replies { protocol, parts: &replies, order, random };
                     merged.clear();
                     of.merge.merge(&replies, &mut merged);
@@ -133,12 +188,19 @@ impl Gather {
 
     /// Gives the boxes back.
     pub(crate) fn take_envelopes(&mut self) -> impl Iterator<Item = Envelope<Message>> {
-        std::mem::take(&mut self.parts).into_iter().flatten()
+        self.parts.drain(..).filter_map(|part| match part {
+            Replied::Message(envelope) => Some(envelope),
+            Replied::Not | Replied::Bytes(_) => None,
+        })
     }
-}
 
-fn reply_of(envelope: &Envelope<Message>) -> &[u8] {
-    &envelope.work.reply
+    fn reply_of<'a>(&'a self, part: &'a Replied) -> &'a [u8] {
+        match part {
+            Replied::Not => &[],
+            Replied::Message(envelope) => &envelope.work.reply,
+            Replied::Bytes(range) => &self.bytes[range.clone()],
+        }
+    }
 }
 
 /// Splits the next whole reply off; all there is where it is not whole, which this server does not
@@ -150,9 +212,12 @@ fn next_reply<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
     reply
 }
 
+/// Capacity that a gather keeps for replies.
+const KEPT_BYTES_MAX: usize = 16 * 1024;
+
 #[cfg(test)]
 mod tests {
-    use super::{Gather, Merged, Piece};
+    use super::{Gather, Merged, Outline, Piece};
     use commands::Merge;
     use net::Envelope;
     use resp::Protocol;
@@ -169,17 +234,18 @@ mod tests {
 
     #[test]
     fn replies_come_in_the_order_of_the_commands() {
-        let merged = Merged { merge: Merge::InOrder, parts: vec![0, 1], order: vec![1, 0] };
-        let pieces = vec![
+        let mut outline = Outline { pieces: Vec::new(), numbers: vec![0, 1, 1, 0] };
+        outline.pieces = vec![
             Piece::Part(1),
             Piece::Asked,
-            Piece::Merged(merged),
+            Piece::Merged(Merged { merge: Merge::InOrder, parts: 0..2, order: 2..4 }),
             Piece::Part(0),
             Piece::Ready(b"+PONG\r\n".to_vec()),
         ];
-        let mut gather = Gather::new(Protocol::Resp2, pieces, 2, true, 0);
+        let mut gather = Gather::new(Protocol::Resp2, outline, 2, 0);
+        gather.frame();
         gather.add(part(1, b"+OK\r\n*1\r\n$1\r\nb\r\n"));
-        gather.add(part(0, b"*1\r\n$1\r\na\r\n:7\r\n"));
+        gather.add_bytes(0, b"*1\r\n$1\r\na\r\n:7\r\n");
         assert!(!gather.is_complete());
         gather.add_answer(1, b":42\r\n".to_vec());
         assert!(gather.is_complete());
@@ -190,13 +256,16 @@ mod tests {
     }
 
     #[test]
-    fn a_touched_watch_is_the_reply() {
-        let mut gather = Gather::new(Protocol::Resp2, vec![Piece::Part(0)], 1, true, 0);
-        let mut envelope = part(0, b"");
-        envelope.work.dirty = true;
-        gather.add(envelope);
+    fn a_gather_serves_again() {
+        let mut outline = Outline { pieces: vec![Piece::Part(0)], numbers: vec![7] };
+        let mut gather = Gather::new(Protocol::Resp2, Outline::default(), 3, 0);
+        gather.add_bytes(2, b"+LATE\r\n");
+        gather.frame();
+        gather.begin(Protocol::Resp2, &mut outline, 1, 0);
+        assert!(outline.pieces.is_empty() && outline.numbers.is_empty());
+        gather.add_bytes(0, b"+OK\r\n");
         let mut out = Vec::new();
         gather.merge(&mut out);
-        assert_eq!(out, b"*-1\r\n");
+        assert_eq!(out, b"+OK\r\n");
     }
 }

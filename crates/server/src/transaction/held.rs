@@ -12,17 +12,16 @@
 //! RENAME over shards takes two hops; an EXEC that only has to check its WATCH on several shards
 //! does, too: claim, then run and settle.
 
-use std::collections::HashMap;
-
 use commands::{Across, ShardCommand};
 use durability::{Participants, TransactionId};
 use net::Envelope;
 use resp::{Arguments, CommandError, Span, Writer};
 use spec::{Flags, KeyFlags, shard_of_slot, slot_of};
 
-use super::gather::Gather;
+use super::gather::{Gather, Outline};
 use super::holds::Claimed;
 use super::lend::{Lent, Loan};
+use super::numbers::NumberMap;
 use super::plan::{Plan, Planned};
 use super::stage::Stage;
 use super::{Part, Sender};
@@ -33,7 +32,7 @@ use crate::message::{Client, Message, Origin};
 use crate::transaction::watchers::Watcher;
 
 /// The held transactions that connections of this core thread began.
-pub(crate) type HeldTransactions = HashMap<TransactionId, Box<Held>>;
+pub(crate) type HeldTransactions = NumberMap<TransactionId, Box<Held>>;
 
 /// What a held transaction is to do.
 pub(crate) struct HeldPlan {
@@ -153,7 +152,8 @@ impl Core {
             }
             _ => Vec::new(),
         };
-        let stage = Gather::new(plan.sender.client.protocol, Vec::new(), shards.len(), false, 0);
+        let protocol = plan.sender.client.protocol;
+        let stage = Gather::new(protocol, Outline::default(), shards.len(), 0);
         for (index, shard) in shards.iter().enumerate() {
             let mut stage = Stage::new(id, now_ms);
             stage.begins = true;
@@ -241,7 +241,8 @@ impl Core {
     /// needs keys together, and what is lent for that; or the end.
     fn send_stage(&mut self, mut held: Box<Held>, mut back: Vec<Lent>) {
         let id = held.id;
-        let mut plan = Plan::new(self.mail.shards());
+        let mut plan = Plan::default();
+        plan.begin_messages(self.mail.shards());
         let mut loans = Vec::new();
         while let Some(command) = held.plan.commands.get(held.next) {
             match command {
@@ -250,16 +251,17 @@ impl Core {
                     break;
                 }
                 HeldCommand::Shard(owned) => {
-                    self.plan(&mut plan, &owned.planned(held.plan.sender.client))
+                    let place = self.place(owned.command, owned.arguments());
+                    self.plan(&mut plan, &owned.planned(held.plan.sender.client), place);
                 }
                 // What it asks for must show what the commands before it did.
                 HeldCommand::Session(..) if !plan.parts.is_empty() || !back.is_empty() => break,
                 HeldCommand::Session(entry, arguments) => {
-                    let target = Target::Held { id, piece: plan.pieces.len() };
+                    let target = Target::Held { id, piece: plan.outline.pieces.len() };
                     let key = held.plan.sender.key;
                     let piece =
                         crate::commands::run_in_exec(self, key, entry, arguments.get(), target);
-                    plan.pieces.push(piece);
+                    plan.outline.pieces.push(piece);
                     // SELECT, say, is for the commands after it.
                     if let Some(connection) = self.connections.find(key) {
                         held.plan.sender.client = connection.session.client;
@@ -284,10 +286,11 @@ impl Core {
             self.part_on(&mut plan, shard, client);
         }
         let writers = held.writers();
-        let Plan { parts, pieces, .. } = plan;
-        held.stage = Gather::new(client.protocol, pieces, parts.len(), false, self.shared.random());
+        let Plan { parts, outline, .. } = plan;
+        held.stage = Gather::new(client.protocol, outline, parts.len(), self.shared.random());
         self.mail.under_way += parts.len();
-        for (index, (shard, mut envelope)) in parts.into_iter().enumerate() {
+        let messages = parts.into_iter().filter_map(|part| Some((part.shard, part.envelope?)));
+        for (index, (shard, mut envelope)) in messages.enumerate() {
             let mut stage = Stage::new(id, held.now_ms);
             let own = back.extract_if(.., |lent| self.owner(&lent.loan) == shard);
             stage.back = own.collect();

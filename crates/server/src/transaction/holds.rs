@@ -15,11 +15,12 @@
 //! order, so transactions never wait for each other in a circle. Keys are claimed by hash, in all
 //! databases at once: a collision makes somebody wait in vain, no more.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 
 use durability::TransactionId;
 use net::Envelope;
 
+use super::numbers::{NumberMap, NumberSet};
 use crate::message::Message;
 
 /// What a claim is about.
@@ -37,9 +38,11 @@ pub(crate) struct Holds {
     /// In order of arrival.
     claims: VecDeque<Claim>,
     /// How many claims name a key.
-    keys: HashMap<u64, u32>,
+    keys: NumberMap<u64, u32>,
     /// How many claims are about everything.
     everything: u32,
+    /// How many claims are of work that waits.
+    waiting: usize,
 }
 
 struct Claim {
@@ -78,6 +81,7 @@ impl Holds {
 
     /// Work waits until all that is older and claims any of this is done.
     pub(crate) fn wait(&mut self, envelope: Envelope<Message>, claimed: Claimed) {
+        self.waiting += 1;
         self.add(claimed, State::Waiting(envelope));
     }
 
@@ -107,14 +111,20 @@ impl Holds {
             None => self.remove(at),
         };
         match taken {
-            State::Waiting(envelope) => Some(envelope),
+            State::Waiting(envelope) => {
+                self.waiting -= 1;
+                Some(envelope)
+            }
             State::Held(_) => None,
         }
     }
 
     /// The oldest waiting claim of which no older one names any key.
     fn ready(&self) -> Option<usize> {
-        let mut older: HashSet<u64> = HashSet::new();
+        if self.waiting == 0 {
+            return None;
+        }
+        let mut older: NumberSet<u64> = NumberSet::default();
         for (at, claim) in self.claims.iter().enumerate() {
             let Claimed::Keys(keys) = &claim.claimed else {
                 let first = at == 0 && matches!(claim.state, State::Waiting(_));

@@ -3,15 +3,16 @@
 //! # Parts that do not depend on each other
 //!
 //! MSET, MGET, DEL of many keys, the commands that every shard takes part in (DBSIZE, FLUSHALL,
-//! KEYS ...), and an EXEC of such commands. The markers of the parts enter all inboxes as one step
-//! (`net::Inboxes::push_all`), so a part may run as soon as it is seen: all the others are in, and
-//! nobody can see some of them without the rest. The transaction takes effect, logically, when the
-//! last marker went in. There is no waiting between shards: one hop. The replies are gathered at
-//! home and merged (`gather.rs`).
+//! KEYS ...), and an EXEC of such commands. Each part is a run in the tick's bundle for its shard
+//! (`message/bundle.rs`), and the open bundles enter all inboxes as one step
+//! (`net::Inboxes::push_all`): they are the markers of all transactions in them. So a part may run
+//! as soon as it is seen: all the others are in, and nobody can see some of them without the rest.
+//! The transaction takes effect, logically, when the last bundle went in. There is no waiting
+//! between shards: one hop. The replies are gathered at home and merged (`gather.rs`).
 //!
 //! ```text
 //! home:  MGET a b c    laid out by shard:  0: MGET a c   1: MGET b     (plan.rs)
-//!        push_all -> inbox 0, inbox 1   (home's own part goes through its own inbox as well)
+//!        the tick's bundles -> inbox 0, inbox 1   (home's own part goes through its own inbox too)
 //!        Gather   <- *2 a c, *1 b       merged: *3 a b c
 //! ```
 //!
@@ -23,23 +24,29 @@
 //!
 //! # One shard
 //!
-//! pays for none of this: an EXEC whose keys live on one shard is one message there, or a call.
+//! pays for none of this: an EXEC whose keys live on one shard is one run in the bundle for it, or a
+//! call at home (`exec.rs`).
 
+mod exec;
 mod gather;
 mod held;
 mod holds;
 mod lend;
 pub(crate) mod multi;
+mod numbers;
 mod plan;
 mod rebuilt;
 mod send;
+mod spare;
 mod stage;
 pub(crate) mod watchers;
 
 pub(crate) use gather::{Gather, Piece};
-pub(crate) use held::{HeldCommand, HeldPlan, HeldTransactions, Owned, OwnedArguments};
+pub(crate) use held::HeldTransactions;
 pub(crate) use holds::{Claimed, Holds};
 pub(crate) use lend::Guests;
-pub(crate) use plan::{Plan, Planned, is_uneven};
+pub(crate) use numbers::NumberMap;
+pub(crate) use plan::{is_uneven, key_range};
 pub(crate) use send::{Part, Sender, own_part};
+pub(crate) use spare::Spare;
 pub(crate) use stage::Stage;

@@ -1,24 +1,21 @@
 //! MULTI: commands that are queued until EXEC, and WATCH.
 //!
-//! The queue is kept at home. EXEC lays its commands out over the shards of their keys
-//! (`transaction/`): for one shard that is one message. What is watched is checked on
-//! the shards of the watched keys (`watchers.rs`), before anything runs.
+//! The queue is kept at home; how it runs is in `exec.rs`. What is watched is checked on the shards
+//! of the watched keys (`watchers.rs`), before anything runs.
 
 use std::ops::Range;
 
+use commands::{Across, ShardCommand};
 use resp::{Arguments, CommandError, Span};
 use spec::Flags;
 
-use crate::clients::connection::Held;
 use crate::clients::connections::ConnectionKey;
-use crate::clients::session::Session;
 use crate::commands::{is_exec, runs_in_multi};
 use crate::core::Core;
+use crate::input::dispatch::Place;
 use crate::input::registry::{Action, Entry};
+use crate::transaction::Claimed;
 use crate::transaction::watchers::Watcher;
-use crate::transaction::{
-    Claimed, HeldCommand, HeldPlan, Owned, OwnedArguments, Plan, Planned, Sender,
-};
 
 /// MULTI and WATCH of a session.
 #[derive(Default)]
@@ -35,32 +32,67 @@ pub(crate) struct Multi {
 /// Commands that wait for EXEC.
 #[derive(Default)]
 pub(crate) struct Queue {
-    commands: Vec<QueuedCommand>,
+    pub(super) commands: Vec<QueuedCommand>,
     bytes: Vec<u8>,
     spans: Vec<Span>,
     /// All flags of the commands.
     flags: Flags,
+    /// How many of the commands may change something.
+    pub(super) writes: usize,
+    /// Where all the commands live.
+    pub(super) reach: Reach,
     /// A command was refused: EXEC will be, too.
     refused: bool,
 }
 
-struct QueuedCommand {
+/// Where the commands of a queue live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// There are none yet.
+    #[default]
+    Nowhere,
+    /// All of them live on this shard.
+    Shard(usize),
+    /// Several shards have parts that do not depend on each other.
+    Several,
+    /// A command needs keys of several shards together, or runs at home in its order among the
+    /// others: the keys are to be held.
+    Held,
+}
+
+impl Reach {
+    /// The reach of this and a command at `place`.
+    fn with(self, command: &'static ShardCommand, place: Place) -> Self {
+        let needs_hold = matches!(command.across, Across::Together { .. });
+        match (self, place) {
+            (Self::Held, _) => Self::Held,
+            (_, Place::Several) if needs_hold => Self::Held,
+            (Self::Nowhere, Place::One(shard)) => Self::Shard(shard),
+            (Self::Shard(only), Place::One(shard)) if only == shard => self,
+            _ => Self::Several,
+        }
+    }
+}
+
+pub(super) struct QueuedCommand {
     entry: &'static Entry,
+    /// Where it lives, if it runs on shards.
+    place: Place,
     bytes: Range<usize>,
     spans: Range<usize>,
 }
 
 /// What is watched.
 pub(crate) struct Watching {
-    watcher: Watcher,
+    pub(super) watcher: Watcher,
     /// The shards of the keys.
-    shards: Vec<u16>,
+    pub(super) shards: Vec<u16>,
 }
 
 /// An EXEC that may run.
 pub(crate) struct Exec {
-    queue: Box<Queue>,
-    watching: Option<Watching>,
+    pub(super) queue: Box<Queue>,
+    pub(super) watching: Option<Watching>,
 }
 
 impl Multi {
@@ -83,13 +115,9 @@ impl Multi {
         self.queue.as_ref().map_or(Flags::NONE, |queue| queue.flags)
     }
 
-    /// MULTI.
-    pub(crate) fn begin(&mut self) -> Result<(), CommandError> {
-        if self.queue.is_some() {
-            return Err(CommandError::MultiNested);
-        }
-        self.queue = Some(Box::default());
-        Ok(())
+    /// MULTI, outside of another: commands are kept in `queue` from now on.
+    pub(crate) fn begin(&mut self, queue: Box<Queue>) {
+        self.queue = Some(queue);
     }
 
     /// DISCARD: forgets the queue; the watches are the caller's to end.
@@ -111,13 +139,31 @@ impl Multi {
 }
 
 impl Queue {
-    fn push(&mut self, entry: &'static Entry, arguments: Arguments<'_>) {
+    fn push(&mut self, entry: &'static Entry, arguments: Arguments<'_>, place: Place) {
         let (bytes, spans) = (self.bytes.len(), self.spans.len());
         self.bytes.extend_from_slice(arguments.bytes());
         self.spans.extend_from_slice(arguments.spans());
         let (bytes, spans) = (bytes..self.bytes.len(), spans..self.spans.len());
-        self.commands.push(QueuedCommand { entry, bytes, spans });
+        self.commands.push(QueuedCommand { entry, place, bytes, spans });
         self.flags = self.flags.with(entry.spec.flags);
+        match entry.action {
+            Action::Shard(command) => {
+                self.writes += usize::from(command.spec.flags.has(Flags::WRITE));
+                self.reach = self.reach.with(command, place);
+            }
+            _ => self.reach = Reach::Held,
+        }
+    }
+
+    /// Empties it for the next use. Buffers that grew beyond [`KEPT_BYTES_MAX`] are given back.
+    pub(crate) fn clear(&mut self) {
+        let Self { mut commands, mut bytes, mut spans, .. } = std::mem::take(self);
+        if bytes.capacity() <= KEPT_BYTES_MAX && commands.capacity() <= KEPT_COMMANDS_MAX {
+            commands.clear();
+            bytes.clear();
+            spans.clear();
+            *self = Self { commands, bytes, spans, ..Self::default() };
+        }
     }
 
     fn arguments(&self, queued: &QueuedCommand) -> Arguments<'_> {
@@ -125,13 +171,13 @@ impl Queue {
     }
 
     /// Whether a command runs at home.
-    fn has_session_commands(&self) -> bool {
+    pub(super) fn has_session_commands(&self) -> bool {
         self.commands.iter().any(|queued| !matches!(queued.entry.action, Action::Shard(_)))
     }
 
-    /// The commands, in order.
-    fn iter(&self) -> impl Iterator<Item = (&'static Entry, Arguments<'_>)> {
-        self.commands.iter().map(|queued| (queued.entry, self.arguments(queued)))
+    /// The commands, in order, with their places.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static Entry, Arguments<'_>, Place)> {
+        self.commands.iter().map(|queued| (queued.entry, self.arguments(queued), queued.place))
     }
 }
 
@@ -154,10 +200,14 @@ impl Core {
             self.reply_error(key, Some(entry.number), &error);
             return true;
         }
+        let place = match entry.action {
+            Action::Shard(command) => self.place(command, arguments),
+            _ => Place::Several,
+        };
         let Some(connection) = self.connections.find(key) else { return true };
         let session = &mut connection.session;
         if let Some(queue) = &mut session.multi.queue {
-            queue.push(entry, arguments);
+            queue.push(entry, arguments, place);
             if queue.bytes.len() as u64 > self.settings.limits.query_buffer_bytes_max {
                 self.refuse_input(key);
                 return true;
@@ -234,6 +284,7 @@ impl Core {
     /// The watches of a connection end, unchecked.
     pub(crate) fn end_watching(&mut self, watching: Option<Watching>) {
         let Some(Watching { watcher, shards }) = watching else { return };
+        self.send_bundles();
         for shard in shards {
             self.mail.call(usize::from(shard), move |core| {
                 let now_ms = core.time.unix_ms();
@@ -268,89 +319,8 @@ impl Core {
             }
         }
     }
-
-    /// Runs the queue of a connection.
-    pub(crate) fn begin_exec(&mut self, key: ConnectionKey, exec: Exec) {
-        let Some(connection) = self.connections.find(key) else { return };
-        let Session { client, replies, .. } = &connection.session;
-        let sender = Sender { key, client: *client, silent: replies.is_silent() };
-        let Exec { queue, watching } = exec;
-        if queue.has_session_commands() {
-            // They read and change the session, which must stay as it is, and stay, until then.
-            connection.session.multi.executing = true;
-            connection.input.held = Held::Barrier;
-        }
-        if self.needs_hold(&queue, watching.as_ref()) {
-            self.hold_exec(sender, &queue, watching);
-        } else {
-            self.send_exec(sender, &queue, watching);
-        }
-    }
-
-    /// Whether an EXEC has to hold its keys: it has commands that run at home, in their order among
-    /// the others; a command needs keys of several shards together; or what is watched has to be
-    /// checked before commands elsewhere run.
-    fn needs_hold(&self, queue: &Queue, watching: Option<&Watching>) -> bool {
-        if queue.has_session_commands() {
-            return true;
-        }
-        let Some(watching) = watching else {
-            return queue.iter().any(|(entry, arguments)| match entry.action {
-                Action::Shard(command) => self.is_dependent(command, arguments),
-                _ => false,
-            });
-        };
-        let [only] = watching.shards[..] else { return true };
-        !queue.iter().all(|(entry, arguments)| match entry.action {
-            Action::Shard(command) => self.is_on(command, arguments, usize::from(only)),
-            _ => false,
-        })
-    }
-
-    /// Sends an EXEC whose parts do not depend on each other.
-    fn send_exec(&mut self, sender: Sender, queue: &Queue, watching: Option<Watching>) {
-        let mut plan = Plan::new(self.mail.shards());
-        for (entry, arguments) in queue.iter() {
-            let Action::Shard(command) = entry.action else { continue };
-            let (number, client) = (entry.number, sender.client);
-            self.plan(&mut plan, &Planned { command, number, arguments, client });
-            self.show_queued(sender.key, entry, arguments);
-        }
-        let watcher = watching.map(|Watching { watcher, shards }| {
-            // Also where nothing is to run.
-            shards.iter().for_each(|shard| {
-                self.part_on(&mut plan, usize::from(*shard), sender.client);
-            });
-            watcher
-        });
-        self.send_plan(sender, plan, true, watcher);
-    }
-
-    fn hold_exec(&mut self, sender: Sender, queue: &Queue, watching: Option<Watching>) {
-        let mut held = HeldPlan::new(sender, true);
-        held.watcher = watching.map(|Watching { watcher, shards }| (watcher, shards));
-        for (entry, arguments) in queue.iter() {
-            match entry.action {
-                Action::Shard(command) => {
-                    let (number, client) = (entry.number, sender.client);
-                    let owned = Owned::of(&Planned { command, number, arguments, client });
-                    held.commands.push(HeldCommand::Shard(owned));
-                    self.show_queued(sender.key, entry, arguments);
-                }
-                _ => {
-                    let arguments = OwnedArguments::of(arguments);
-                    held.commands.push(HeldCommand::Session(entry, arguments));
-                }
-            }
-        }
-        self.begin_held(held);
-    }
-
-    /// Shows a command that EXEC runs to monitors.
-    fn show_queued(&mut self, key: ConnectionKey, entry: &Entry, arguments: Arguments<'_>) {
-        if self.shared.has_monitors() {
-            let words: Vec<&[u8]> = arguments.iter().collect();
-            self.show_to_monitors(key, entry.spec, &words);
-        }
-    }
 }
+
+/// Bytes of commands, and commands, that a spent queue may keep room for.
+const KEPT_BYTES_MAX: usize = 16 * 1024;
+const KEPT_COMMANDS_MAX: usize = 256;

@@ -4,12 +4,13 @@
 use commands::{Across, Merge, ShardCommand};
 use net::Envelope;
 use resp::Arguments;
+use spec::Flags;
 
-use super::gather::{Merged, Piece};
-use super::rebuilt::Rebuilt;
+use super::gather::{Merged, Outline, Piece};
 use crate::core::Core;
 use crate::input::dispatch::Place;
-use crate::message::{Client, Message};
+use crate::message::bundle::Bundles;
+use crate::message::{Client, Message, Work};
 
 /// A command to be laid out.
 #[derive(Clone, Copy)]
@@ -23,53 +24,77 @@ pub(crate) struct Planned<'a> {
 }
 
 /// What is to be sent where.
+#[derive(Default)]
 pub(crate) struct Plan {
-    /// Shard and message of each part, in the order in which they were first needed.
-    pub(crate) parts: Vec<(usize, Envelope<Message>)>,
+    /// In the order in which they were first needed.
+    pub(crate) parts: Vec<PlannedPart>,
+    pub(crate) outline: Outline,
     /// The part of each shard, or [`NO_PART`].
     part_of_shard: Vec<u16>,
-    /// One for each command.
-    pub(crate) pieces: Vec<Piece>,
+    /// Scratch: how many keys of a command each shard has, then its place among those that have.
+    keys_of_shard: Vec<u32>,
+    /// Whether the parts join the tick's bundles, instead of being messages of their own.
+    bundled: bool,
+}
+
+/// What one shard does of a transaction.
+pub(crate) struct PlannedPart {
+    pub(crate) shard: usize,
+    /// Whether something may be written there.
+    pub(crate) writes: bool,
+    /// The message that it is; `None`: it is the last run of the shard's open bundle.
+    pub(crate) envelope: Option<Envelope<Message>>,
 }
 
 const NO_PART: u16 = u16::MAX;
 
 impl Plan {
-    pub(crate) fn new(shards: usize) -> Self {
-        Self { parts: Vec::new(), part_of_shard: vec![NO_PART; shards], pieces: Vec::new() }
+    /// Begins a plan of messages: the stage of a transaction that holds its keys.
+    pub(crate) fn begin_messages(&mut self, shards: usize) {
+        self.begin(shards, false);
     }
 
-    /// The last command of each of these parts is the same one: it counts in the first.
-    fn count_once(&mut self, parts: &[u16]) {
-        for part in parts.iter().skip(1) {
-            if let Some(queued) = self.parts[usize::from(*part)].1.work.commands.last_mut() {
-                queued.counted = false;
-            }
+    /// Begins a plan whose parts join the tick's bundles. No bundle may be sent before all of it is
+    /// in them.
+    pub(crate) fn begin_bundled(&mut self, shards: usize) {
+        self.begin(shards, true);
+    }
+
+    fn begin(&mut self, shards: usize, bundled: bool) {
+        self.parts.clear();
+        self.outline.clear();
+        self.part_of_shard.clear();
+        self.part_of_shard.resize(shards, NO_PART);
+        self.bundled = bundled;
+    }
+
+    /// What `part` runs.
+    fn work<'a>(&'a mut self, part: u16, bundles: &'a mut Bundles) -> Option<&'a mut Work> {
+        let part = &mut self.parts[usize::from(part)];
+        match &mut part.envelope {
+            Some(envelope) => Some(&mut envelope.work),
+            None => bundles.work(part.shard),
         }
     }
 }
 
 impl Core {
     /// Adds a command that lives on one shard, or whose parts do not depend on each other.
-    pub(crate) fn plan(&mut self, plan: &mut Plan, planned: &Planned<'_>) {
-        let piece = match (self.place(planned.command, planned.arguments), planned.command.across) {
-            (Place::One(shard), _) => Piece::Part(self.plan_on(plan, shard, planned)),
+    pub(crate) fn plan(&mut self, plan: &mut Plan, planned: &Planned<'_>, place: Place) {
+        let piece = match (place, planned.command.across) {
+            (Place::One(shard), _) => Piece::Part(self.plan_on(plan, shard, planned, true)),
             (Place::Several, Across::Split { merge }) => {
                 Piece::Merged(self.plan_split(plan, merge, planned))
             }
             (Place::Several, Across::Everywhere { merge }) => {
-                let shards = 0..self.mail.shards();
-                let parts: Vec<u16> =
-                    shards.map(|shard| self.plan_on(plan, shard, planned)).collect();
-                plan.count_once(&parts);
-                Piece::Merged(Merged { merge, parts, order: Vec::new() })
+                Piece::Merged(self.plan_everywhere(plan, merge, planned))
             }
             (Place::Several, Across::Together { .. } | Across::Cursor) => {
                 debug_assert!(false, "a held transaction brings the keys together first");
-                Piece::Part(self.plan_on(plan, self.mail.shard, planned))
+                Piece::Part(self.plan_on(plan, self.mail.shard, planned, true))
             }
         };
-        plan.pieces.push(piece);
+        plan.outline.pieces.push(piece);
     }
 
     /// The part of `shard`.
@@ -79,45 +104,103 @@ impl Core {
             return part;
         }
         let part = plan.parts.len() as u16;
-        let mut envelope = self.mail.envelope();
-        envelope.work.client = client;
+        let envelope = if plan.bundled {
+            self.bundles.begin_run(shard, client, &mut self.mail);
+            None
+        } else {
+            let mut envelope = self.mail.envelope();
+            envelope.work.client = client;
+            Some(envelope)
+        };
         plan.part_of_shard[shard] = part;
-        plan.parts.push((shard, envelope));
+        plan.parts.push(PlannedPart { shard, writes: false, envelope });
         part
     }
 
-    fn plan_on(&mut self, plan: &mut Plan, shard: usize, planned: &Planned<'_>) -> u16 {
-        let part = self.part_on(plan, shard, planned.client);
-        let work = &mut plan.parts[usize::from(part)].1.work;
-        work.add_for(planned.client.db, planned.command, planned.number, planned.arguments);
+    /// Adds a command to the part of `shard`. `counted`: as a call; of a command that several
+    /// shards run, one part does.
+    fn plan_on(
+        &mut self,
+        plan: &mut Plan,
+        shard: usize,
+        planned: &Planned<'_>,
+        counted: bool,
+    ) -> u16 {
+        let Planned { command, number, arguments, client } = *planned;
+        let part = self.part_on(plan, shard, client);
+        plan.parts[usize::from(part)].writes |= command.spec.flags.has(Flags::WRITE);
+        if let Some(work) = plan.work(part, &mut self.bundles) {
+            work.add_for(client.db, command, number, arguments);
+            work.count_last(counted);
+        }
         part
+    }
+
+    /// Begins a command of `count` arguments in the part of `shard`, with those that are here.
+    fn begin_on(&mut self, plan: &mut Plan, shard: usize, head: &Planned<'_>, count: usize) -> u16 {
+        let part = self.part_on(plan, shard, head.client);
+        plan.parts[usize::from(part)].writes |= head.command.spec.flags.has(Flags::WRITE);
+        if let Some(work) = plan.work(part, &mut self.bundles) {
+            work.begin_command(head.client.db, head.command, head.number, count);
+            head.arguments.iter().for_each(|argument| work.push_argument(argument));
+        }
+        part
+    }
+
+    /// Adds a command that every shard runs.
+    fn plan_everywhere(&mut self, plan: &mut Plan, merge: Merge, planned: &Planned<'_>) -> Merged {
+        let begin = plan.outline.numbers.len();
+        for shard in 0..self.mail.shards() {
+            let part = self.plan_on(plan, shard, planned, shard == 0);
+            plan.outline.numbers.push(part);
+        }
+        Merged { merge, parts: begin..plan.outline.numbers.len(), order: 0..0 }
     }
 
     /// Splits a command by its keys: each shard runs the same command with its own keys only.
     fn plan_split(&mut self, plan: &mut Plan, merge: Merge, planned: &Planned<'_>) -> Merged {
         let (arguments, shards) = (planned.arguments, self.mail.shards());
         let (begin, step) = key_range(planned.command).unwrap_or((arguments.len(), 1));
-        let shard_of = |at: usize| spec::shard_of_slot(spec::slot_of(&arguments[at]), shards);
-        let keys: Vec<usize> = (begin..arguments.len()).step_by(step).collect();
-        let mut taking: Vec<usize> = keys.iter().map(|at| shard_of(*at)).collect();
-        taking.sort_unstable();
-        taking.dedup();
-        let mut rebuilt: Vec<Rebuilt> =
-            taking.iter().map(|_| Rebuilt::head(arguments, begin)).collect();
-        let mut order = Vec::with_capacity(keys.len());
-        for at in keys {
-            let own = taking.binary_search(&shard_of(at)).expect("the shard of every key is there");
-            order.push(own as u16);
-            (at..at + step).for_each(|at| rebuilt[own].push(&arguments[at]));
+        // The shard of each key, and how many keys each shard has.
+        plan.keys_of_shard.clear();
+        plan.keys_of_shard.resize(shards, 0);
+        let order = plan.outline.numbers.len();
+        for at in (begin..arguments.len()).step_by(step) {
+            let shard = spec::shard_of_slot(spec::slot_of(&arguments[at]), shards);
+            plan.keys_of_shard[shard] += 1;
+            plan.outline.numbers.push(shard as u16);
         }
-        let mut parts = Vec::with_capacity(taking.len());
-        for (shard, rebuilt) in taking.iter().zip(rebuilt) {
-            let part = rebuilt
-                .finish(|arguments| self.plan_on(plan, *shard, &Planned { arguments, ..*planned }));
-            parts.push(part);
+        let order = order..plan.outline.numbers.len();
+        // Each shard that has any begins the command.
+        let parts = plan.outline.numbers.len();
+        for shard in 0..shards {
+            let keys = plan.keys_of_shard[shard] as usize;
+            if keys == 0 {
+                continue;
+            }
+            let own = plan.outline.numbers.len() - parts;
+            plan.keys_of_shard[shard] = own as u32;
+            let head = Planned { arguments: arguments.first(begin), ..*planned };
+            let part = self.begin_on(plan, shard, &head, begin + keys * step);
+            if own > 0
+                && let Some(work) = plan.work(part, &mut self.bundles)
+            {
+                // The first one counts for all.
+                work.count_last(false);
+            }
+            plan.outline.numbers.push(part);
         }
-        plan.count_once(&parts);
-        Merged { merge, parts, order }
+        // Each key goes to its shard.
+        for (index, at) in (begin..arguments.len()).step_by(step).enumerate() {
+            let number = order.start + index;
+            let own = plan.keys_of_shard[usize::from(plan.outline.numbers[number])];
+            plan.outline.numbers[number] = own as u16;
+            let part = plan.outline.numbers[parts + own as usize];
+            if let Some(work) = plan.work(part, &mut self.bundles) {
+                (at..at + step).for_each(|at| work.push_argument(&arguments[at]));
+            }
+        }
+        Merged { merge, parts: parts..plan.outline.numbers.len(), order }
     }
 }
 

@@ -5,14 +5,14 @@ use durability::{Participants, TransactionId};
 use resp::{Arguments, CommandError};
 use spec::Flags;
 
-use super::gather::Gather;
 use super::held::{HeldCommand, HeldPlan, Owned};
 use super::plan::{Plan, Planned, key_range};
 use super::rebuilt::Rebuilt;
 use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
 use crate::input::dispatch::{Place, Request};
-use crate::message::{Client, Origin};
+use crate::message::Client;
+use crate::message::bundle::Kind;
 use crate::shard::ShardRequest;
 use crate::transaction::watchers::Watcher;
 
@@ -53,63 +53,58 @@ impl Core {
         let Request { key, command, number, arguments: &arguments, client, silent } = *request;
         let (sender, planned) =
             (Sender { key, client, silent }, Planned { command, number, arguments, client });
-        if self.is_dependent(command, arguments) {
+        if matches!(command.across, Across::Together { .. }) {
+            self.send_bundles();
             let mut held = HeldPlan::new(sender, false);
             held.commands.push(HeldCommand::Shard(Owned::of(&planned)));
             return self.begin_held(held);
         }
-        let mut plan = Plan::new(self.mail.shards());
-        self.plan(&mut plan, &planned);
-        self.send_plan(sender, plan, false, None);
+        let mut plan = self.spare.take_plan();
+        plan.begin_bundled(self.mail.shards());
+        self.plan(&mut plan, &planned, Place::Several);
+        self.send_plan(sender, plan, None);
     }
 
-    /// Sends the parts of a plan, as one step. `framed`: the replies become an array. `watcher`:
-    /// whose watches are to be checked; all of them are where the plan's only part goes.
-    pub(crate) fn send_plan(
-        &mut self,
-        sender: Sender,
-        plan: Plan,
-        framed: bool,
-        watcher: Option<Watcher>,
-    ) {
+    /// Sends the parts of a plan of an EXEC. `watcher`: whose watches are to be checked; all of them
+    /// are where the plan's only part goes.
+    pub(crate) fn send_exec_plan(&mut self, sender: Sender, plan: Plan, watcher: Option<Watcher>) {
+        self.send_plan(sender, plan, Some(watcher));
+    }
+
+    /// Sends the parts of a plan with the tick's bundles, which enter the inboxes as one step.
+    /// `exec`: it is an EXEC, whose WATCH is to be checked, if there is one.
+    fn send_plan(&mut self, sender: Sender, mut plan: Plan, exec: Option<Option<Watcher>>) {
         let Some(connection) = self.connections.find(sender.key) else { return };
-        let Plan { parts, pieces, .. } = plan;
-        let random = self.shared.random();
-        let gather = Gather::new(sender.client.protocol, pieces, parts.len(), framed, random);
-        if gather.is_complete() {
-            if !sender.silent {
-                gather.merge(connection.reply_buffer());
+        let pipeline = &mut connection.pipeline;
+        self.bundles.hold_further_commands_of(pipeline);
+        if let ([only], Some(watcher)) = (&plan.parts[..], exec) {
+            // All of it is there: so is the whole reply.
+            let run = self.bundles.complete_run(only.shard, sender);
+            run.place = pipeline.open(sender.silent);
+            (run.kind, run.watcher) = (Kind::Exec, watcher);
+        } else {
+            let mut gather = self.spare.take_gather();
+            let random = self.shared.random();
+            gather.begin(sender.client.protocol, &mut plan.outline, plan.parts.len(), random);
+            if exec.is_some() {
+                gather.frame();
             }
-            return;
+            let place = pipeline.open_gather(gather, sender.silent);
+            let id = self.shard.log.next_transaction(self.mail.shard as u16);
+            let writers = plan.parts.iter().filter(|part| part.writes);
+            let participants: Participants = writers.map(|part| part.shard as u16).collect();
+            for (index, part) in plan.parts.iter().enumerate() {
+                let part_here = Part { id, participants, index: index as u16 };
+                let kind = self.bundles.add_part(part.shard, part_here);
+                let run = self.bundles.complete_run(part.shard, sender);
+                (run.place, run.kind) = (place, kind);
+            }
         }
-        let place = connection.pipeline.open_gather(Box::new(gather), sender.silent);
-        let id = self.shard.log.next_transaction(self.mail.shard as u16);
-        let mut participants = Participants::new();
-        for (shard, _) in parts.iter().filter(|(_, envelope)| envelope.work.writes() > 0) {
-            participants.insert(*shard as u16);
+        let full = plan.parts.iter().any(|part| self.bundles.is_full(part.shard));
+        self.spare.keep_plan(plan);
+        if full {
+            self.send_bundles();
         }
-        let home = self.mail.shard as u16;
-        self.mail.under_way += parts.len();
-        for (index, (shard, mut envelope)) in parts.into_iter().enumerate() {
-            let work = &mut envelope.work;
-            work.origin = Origin { home, connection: sender.key, place, part: 0 };
-            work.part = Some(Box::new(Part { id, participants, index: index as u16 }));
-            work.watcher = watcher;
-            self.mail.add_marker(shard, envelope);
-        }
-        self.mail.push_markers();
-        // A part of this very shard need not wait for the next tick.
-        self.drain_inbox();
-    }
-
-    /// Whether a command runs on `shard` and nowhere else.
-    pub(crate) fn is_on(
-        &self,
-        command: &'static ShardCommand,
-        arguments: Arguments<'_>,
-        shard: usize,
-    ) -> bool {
-        matches!(self.place(command, arguments), Place::One(place) if place == shard)
     }
 
     /// Whether a command needs keys of several shards in one place.

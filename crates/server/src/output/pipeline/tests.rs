@@ -194,6 +194,22 @@ fn a_place_is_shared_until_something_stands_behind_it() {
 }
 
 #[test]
+fn an_input_is_owed_the_rest_of_its_replies() {
+    let (mut pipeline, mut output) = (Pipeline::default(), Vec::new());
+    pipeline.begin_input(1);
+    pipeline.tail(&mut output).extend_from_slice(b"local ");
+    assert!(!pipeline.owes());
+    let place = pipeline.open(false);
+    assert!(pipeline.owes(), "what was replied here waits for the rest");
+    settle(&mut pipeline, place, b"1");
+    assert!(!pipeline.owes());
+    pipeline.begin_input(2);
+    let place = pipeline.open(false);
+    assert!(!pipeline.owes(), "what another input was replied waits for nothing");
+    settle(&mut pipeline, place, b"2");
+}
+
+#[test]
 fn a_pipeline_that_is_never_empty_keeps_no_more_than_is_under_way() {
     let mut pipeline = Pipeline::default();
     let long = [b'x'; 1000];

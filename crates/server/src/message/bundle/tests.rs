@@ -1,0 +1,62 @@
+//! Commands of all connections of a tick, on their way to shards.
+
+use crate::fixture::Fixture;
+
+/// Commands that alternate between shards, and what they are to be answered.
+fn alternating(count: usize) -> (String, String) {
+    let (mut commands, mut replies) = (String::new(), String::new());
+    for at in 0..count {
+        commands.push_str(&format!("SET k{at} v{at}\r\nINCR n{}\r\nGET k{at}\r\n", at % 7));
+        let value = format!("v{at}");
+        replies.push_str(&format!("+OK\r\n:{}\r\n${}\r\n{value}\r\n", at / 7 + 1, value.len()));
+    }
+    (commands, replies)
+}
+
+#[test]
+fn a_long_pipeline_over_all_shards_is_answered_in_order() {
+    for shards in [1, 2, 5] {
+        for count in [1, 10, 400] {
+            let mut server = Fixture::new(shards);
+            let client = server.connect(shards - 1);
+            let (commands, replies) = alternating(count);
+            assert_eq!(server.send(client, commands.as_bytes()), replies, "{shards} {count}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_shard_command_keeps_its_place() {
+    let mut server = Fixture::new(3);
+    let client = server.connect(0);
+    let text = "SET a 1\r\nSET b 1\r\nPING\r\nGET a\r\nINCR a b\r\nMGET a b c\r\nSELECT 1\r\n\
+                GET a\r\nGET b\r\nSELECT 0\r\nDEL a b c\r\nGET a\r\n";
+    let replies = "+OK\r\n+OK\r\n+PONG\r\n$1\r\n1\r\n\
+                   -ERR wrong number of arguments for 'incr' command\r\n\
+                   *3\r\n$1\r\n1\r\n$1\r\n1\r\n$-1\r\n\
+                   +OK\r\n$-1\r\n$-1\r\n+OK\r\n:2\r\n$-1\r\n";
+    assert_eq!(server.send(client, text.as_bytes()), replies);
+}
+
+#[test]
+fn clients_share_bundles_and_keep_their_replies_apart() {
+    let mut server = Fixture::new(2);
+    let clients: Vec<_> = (0..6).map(|_| server.connect(0)).collect();
+    for (at, client) in clients.iter().enumerate() {
+        server.give(*client, format!("SET k{at} {at}\r\nGET k{at}\r\n").as_bytes());
+    }
+    server.settle();
+    for (at, client) in clients.iter().enumerate() {
+        assert_eq!(server.take(*client), format!("+OK\r\n$1\r\n{at}\r\n"));
+    }
+}
+
+#[test]
+fn silent_commands_are_done_and_not_answered() {
+    let mut server = Fixture::new(2);
+    let client = server.connect(0);
+    let text = "CLIENT REPLY OFF\r\nSET a 1\r\nSET b 2\r\nSET c 3\r\nCLIENT REPLY ON\r\n\
+                GET a\r\nGET b\r\nGET c\r\n";
+    let replies = "+OK\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n";
+    assert_eq!(server.send(client, text.as_bytes()), replies);
+}

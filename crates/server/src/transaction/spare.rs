@@ -1,0 +1,55 @@
+//! Plans, gathers and queues of transactions that are over: the next ones use their memory again.
+
+use super::gather::Gather;
+use super::multi::Queue;
+use super::plan::Plan;
+
+/// What is kept of each kind at most: as many as there are busy connections in a tick.
+const KEPT_MAX: usize = 64;
+
+/// What is ready for the next transactions of a core thread.
+#[derive(Default)]
+pub(crate) struct Spare {
+    plan: Plan,
+    // The boxes are what is kept: they go back to where they came from.
+    #[expect(clippy::vec_box, reason = "a place of a pipeline holds the box")]
+    gathers: Vec<Box<Gather>>,
+    #[expect(clippy::vec_box, reason = "a session holds the box")]
+    queues: Vec<Box<Queue>>,
+}
+
+impl Spare {
+    /// A plan to be begun.
+    pub(crate) fn take_plan(&mut self) -> Plan {
+        std::mem::take(&mut self.plan)
+    }
+
+    /// A plan was sent.
+    pub(crate) fn keep_plan(&mut self, plan: Plan) {
+        self.plan = plan;
+    }
+
+    /// A gather to be begun.
+    pub(crate) fn take_gather(&mut self) -> Box<Gather> {
+        self.gathers.pop().unwrap_or_default()
+    }
+
+    /// A gather, if any, was merged.
+    pub(crate) fn keep_gather(&mut self, gather: Option<Box<Gather>>) {
+        let room = self.gathers.len() < KEPT_MAX;
+        self.gathers.extend(gather.filter(|_| room));
+    }
+
+    /// An empty queue.
+    pub(crate) fn take_queue(&mut self) -> Box<Queue> {
+        self.queues.pop().unwrap_or_default()
+    }
+
+    /// The commands of a queue were run.
+    pub(crate) fn keep_queue(&mut self, mut queue: Box<Queue>) {
+        if self.queues.len() < KEPT_MAX {
+            queue.clear();
+            self.queues.push(queue);
+        }
+    }
+}
