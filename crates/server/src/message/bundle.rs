@@ -66,6 +66,27 @@ pub(crate) struct Run {
     pub(crate) reply_end: usize,
 }
 
+/// The runs of a bundle; none in any other message.
+#[derive(Default)]
+pub(crate) struct Runs {
+    each: Vec<Run>,
+    /// Where the reply to each command ends in [`Work::reply`], once they were run.
+    reply_ends: Vec<usize>,
+}
+
+impl Runs {
+    /// Whether the message is no bundle.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.each.is_empty()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.each.clear();
+        self.reply_ends.clear();
+    }
+}
+
 impl Bundles {
     /// Nothing for any of `shards`.
     pub(crate) fn new(shards: usize) -> Self {
@@ -106,12 +127,12 @@ impl Core {
         let work = &mut envelope.work;
         let pipeline = &mut connection.pipeline;
         pipeline.bundled_in = bundles.epoch;
-        let joined = work.runs.last().is_some_and(|run| {
+        let joined = work.runs.each.last().is_some_and(|run| {
             run.connection == request.key && pipeline.join((run.place, run.part), request.silent)
         });
         if !joined {
             let (place, part) = pipeline.open_run(bundles.epoch, request.silent);
-            work.runs.push(Run {
+            work.runs.each.push(Run {
                 connection: request.key,
                 place,
                 part,
@@ -125,7 +146,7 @@ impl Core {
         work.client = request.client;
         work.add(request.command, request.number, *request.arguments);
         let commands_end = work.commands.len();
-        if let Some(run) = work.runs.last_mut() {
+        if let Some(run) = work.runs.each.last_mut() {
             run.commands_end = commands_end as u32;
         }
         if commands_end >= BUNDLE_COMMANDS_MAX || work.text.bytes.len() >= BUNDLE_BYTES_MAX {
@@ -148,7 +169,7 @@ impl Core {
         bundles.epoch += 1;
         for (shard, open) in bundles.open.iter_mut().enumerate() {
             let Some(envelope) = open.take() else { continue };
-            mail.under_way += envelope.work.runs.len();
+            mail.under_way += envelope.work.runs.each.len();
             if several {
                 mail.add_marker(shard, envelope);
             } else {
@@ -184,14 +205,14 @@ impl Core {
         let commands = std::mem::take(&mut work.commands);
         let mut runs = std::mem::take(&mut work.runs);
         let mut reply = std::mem::take(&mut work.reply);
-        let mut ends = std::mem::take(&mut work.ends);
         // The home has brought its own keys near when it parsed them.
         if commands.len() > 1 && usize::from(work.origin.home) != self.mail.shard {
             self.prefetch_commands(work, &commands);
         }
         let limit = self.settings.limits.output_normal.hard_bytes;
         let mut at = 0;
-        for run in &mut runs {
+        let Runs { each, reply_ends } = &mut runs;
+        for run in each {
             let begin = reply.len();
             work.origin.connection = run.connection;
             work.client = run.client;
@@ -209,14 +230,14 @@ impl Core {
                 } else {
                     self.run_queued(work, queued, &mut reply, &mut Sink::Log);
                 }
-                ends.push(reply.len());
+                reply_ends.push(reply.len());
             }
             at = run.commands_end as usize;
             run.reply_end = reply.len();
             // Also those of commands that were not run.
-            ends.resize(at, reply.len());
+            reply_ends.resize(at, reply.len());
         }
-        (work.commands, work.runs, work.reply, work.ends) = (commands, runs, reply, ends);
+        (work.commands, work.runs, work.reply) = (commands, runs, reply);
         envelope.purpose = Purpose::Replies;
         self.release.hold_message(envelope);
     }
@@ -279,14 +300,14 @@ impl Core {
     /// A bundle of ours came back: hands the replies of each run to its connection.
     pub(crate) fn handle_bundle_replies(&mut self, envelope: Envelope<Message>) {
         let work = &envelope.work;
-        self.mail.under_way -= work.runs.len();
+        self.mail.under_way -= work.runs.each.len();
         let (mut from, mut at) = (0, 0);
-        for (index, run) in work.runs.iter().enumerate() {
+        for (index, run) in work.runs.each.iter().enumerate() {
             let until = run.commands_end as usize;
             let replies = RunReplies {
                 commands: until - at,
                 bytes: &work.reply[from..run.reply_end],
-                ends: work.ends.get(at..until).unwrap_or_default(),
+                ends: work.runs.reply_ends.get(at..until).unwrap_or_default(),
                 begin: from,
             };
             (from, at) = (run.reply_end, until);
@@ -300,7 +321,7 @@ impl Core {
             let place = (run.place, run.part);
             pipeline.settle_run(place, replies, output, &mut |spent| mail.recycle(spent));
             let same = |next: &Run| next.connection == run.connection && !next.overflown;
-            if !work.runs.get(index + 1).is_some_and(same) {
+            if !work.runs.each.get(index + 1).is_some_and(same) {
                 self.note_settled(run.connection);
             }
         }
@@ -312,7 +333,7 @@ impl Work {
     /// The runs of a bundle, each with its commands; nothing of what is no bundle.
     pub(crate) fn each_run(&self) -> impl Iterator<Item = (&Run, &[Queued])> {
         let mut at = 0;
-        self.runs.iter().map(move |run| {
+        self.runs.each.iter().map(move |run| {
             let commands = &self.commands[at..run.commands_end as usize];
             at = run.commands_end as usize;
             (run, commands)

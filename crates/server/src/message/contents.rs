@@ -12,7 +12,7 @@ use spec::Flags;
 
 use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
-use crate::message::bundle::Run;
+use crate::message::bundle::Runs;
 use crate::transaction::watchers::Watcher;
 use crate::transaction::{Part, Stage};
 
@@ -58,13 +58,11 @@ pub(crate) struct Work {
     /// The commands, in order.
     pub(crate) commands: Vec<Queued>,
     /// Whose commands they are, in a bundle. Otherwise all of them are those of `origin`.
-    pub(crate) runs: Vec<Run>,
+    pub(crate) runs: Runs,
     /// The commands' arguments.
     pub(crate) text: Text,
     /// The replies, one after another.
     pub(crate) reply: Vec<u8>,
-    /// Where each command's reply ends, in a bundle that was run.
-    pub(crate) ends: Vec<usize>,
     /// Set when this is one part of a transaction.
     pub(crate) part: Option<Box<Part>>,
     /// Set when this is a stage of a held transaction.
@@ -183,7 +181,6 @@ impl Work {
     pub(crate) fn clear(&mut self) {
         self.commands.clear();
         self.runs.clear();
-        self.ends.clear();
         self.text.spans.clear();
         self.part = None;
         self.stage = None;
