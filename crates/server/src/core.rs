@@ -345,7 +345,7 @@ impl Core {
         let Some(connection) = self.connections.find(origin.connection) else {
             return self.mail.recycle(envelope);
         };
-        if envelope.work.overflown {
+        if envelope.work.stopped.overflown {
             self.mail.recycle(envelope);
             return self.disconnect_slow(origin.connection);
         }
@@ -429,8 +429,9 @@ impl Core {
     }
 }
 
-/// Places of a connection's pipeline: with more under way, its further commands wait. Enough for a
-/// pipeline of 512 commands on two shards. What their replies may take is `output/flow.rs`.
+/// Places of a connection's pipeline: with more under way, its further commands wait. All that it
+/// has in the bundles that leave together takes one. What the replies may take is said in
+/// `output/flow.rs`.
 pub(crate) const PIPELINE_PLACES_MAX: usize = 256;
 
 /// Messages whose keys are brought near together: two rounds of a pipeline's commands.

@@ -92,9 +92,19 @@ pub(crate) enum Kind {
     Several,
     /// They are all of an EXEC: one step, whose replies become one array.
     Exec,
-    /// They are part of a transaction over several shards: one step, and [`Work::parts`] tells which
+    /// They are part of a transaction over several shards: one step, and [`Runs::parts`] tells which
     /// one.
     Part(u16),
+}
+
+impl Kind {
+    /// Which of these parts a run is, if it is one.
+    fn part_in(self, parts: &[Part]) -> Option<&Part> {
+        match self {
+            Self::Part(at) => parts.get(usize::from(at)),
+            Self::Several | Self::Exec => None,
+        }
+    }
 }
 
 impl Run {
@@ -117,6 +127,35 @@ impl Run {
             overflown: false,
             reply_end: 0,
         }
+    }
+}
+
+/// The runs of a bundle; none in any other message.
+#[derive(Default)]
+pub(crate) struct Runs {
+    each: Vec<Run>,
+    /// Where the reply to each command ends in [`Work::reply`], once they were run.
+    reply_ends: Vec<usize>,
+    /// What makes runs parts of transactions: see [`Kind::Part`].
+    parts: Vec<Part>,
+}
+
+impl Runs {
+    /// Whether the message is no bundle.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.each.is_empty()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.each.clear();
+        self.reply_ends.clear();
+        self.parts.clear();
+    }
+
+    /// Which part of a transaction a run is.
+    fn part_of(&self, kind: Kind) -> Option<&Part> {
+        kind.part_in(&self.parts)
     }
 }
 
@@ -152,7 +191,7 @@ impl Bundles {
     /// Begins a run for `shard` that is a part of a transaction: [`Self::complete_run`] follows.
     pub(crate) fn begin_run(&mut self, shard: usize, client: Client, mail: &mut Mail) {
         let run = Run::new(ConnectionKey::default(), (0, 0), client, false);
-        self.open(shard, mail).runs.push(run);
+        self.open(shard, mail).runs.each.push(run);
     }
 
     /// What was added for `shard` since [`Self::begin_run`] is the run of `sender`.
@@ -163,7 +202,7 @@ impl Bundles {
         let work = self.work(shard).expect("a run was begun");
         let commands_end = work.commands.len() as u32;
         work.client = sender.client;
-        let run = work.runs.last_mut().expect("a run was begun");
+        let run = work.runs.each.last_mut().expect("a run was begun");
         (run.connection, run.client, run.silent) = (sender.key, sender.client, sender.silent);
         run.commands_end = commands_end;
         run
@@ -172,8 +211,8 @@ impl Bundles {
     /// The last run for `shard` is this part of a transaction: what it is called.
     pub(crate) fn add_part(&mut self, shard: usize, part: Part) -> Kind {
         let Some(work) = self.work(shard) else { return Kind::Several };
-        work.parts.push(part);
-        Kind::Part(work.parts.len() as u16 - 1)
+        work.runs.parts.push(part);
+        Kind::Part(work.runs.parts.len() as u16 - 1)
     }
 
     /// Whether nothing more is to be added to the open bundle for `shard`.
@@ -201,19 +240,19 @@ impl Core {
         let epoch = self.bundles.epoch;
         pipeline.bundled_in = epoch;
         let work = self.bundles.open(shard, &mut self.mail);
-        let joined = work.runs.last().is_some_and(|run| {
+        let joined = work.runs.each.last().is_some_and(|run| {
             run.connection == request.key
                 && run.kind == Kind::Several
                 && pipeline.join((run.place, run.part), request.silent)
         });
         if !joined {
             let place = pipeline.open_run(epoch, request.silent);
-            work.runs.push(Run::new(request.key, place, request.client, request.silent));
+            work.runs.each.push(Run::new(request.key, place, request.client, request.silent));
         }
         work.client = request.client;
         work.add(request.command, request.number, *request.arguments);
         let commands_end = work.commands.len();
-        if let Some(run) = work.runs.last_mut() {
+        if let Some(run) = work.runs.each.last_mut() {
             run.commands_end = commands_end as u32;
         }
         if work.fills_bundle() {
@@ -236,7 +275,7 @@ impl Core {
         bundles.epoch += 1;
         for (shard, open) in bundles.open.iter_mut().enumerate() {
             let Some(envelope) = open.take() else { continue };
-            mail.under_way += envelope.work.runs.len();
+            mail.under_way += envelope.work.runs.each.len();
             if several {
                 mail.add_marker(shard, envelope);
             } else {
@@ -272,7 +311,6 @@ impl Core {
         let commands = std::mem::take(&mut work.commands);
         let mut runs = std::mem::take(&mut work.runs);
         let mut reply = std::mem::take(&mut work.reply);
-        let mut ends = std::mem::take(&mut work.ends);
         // The home has brought its own keys near when it parsed them.
         let several = |it: &Queued| matches!(it.command.across, Across::Split { .. });
         let several = commands.len() > 1 || commands.first().is_some_and(several);
@@ -281,18 +319,19 @@ impl Core {
         }
         let limit = self.settings.limits.output_normal.hard_bytes;
         let mut at = 0;
-        for run in &mut runs {
+        let Runs { each, reply_ends, parts } = &mut runs;
+        for run in each {
             let begin = reply.len();
             work.origin.connection = run.connection;
             work.client = run.client;
             let own = &commands[at..run.commands_end as usize];
             at = run.commands_end as usize;
             if run.kind != Kind::Several {
-                let (part, framed) = (work.part_of(run.kind), run.kind == Kind::Exec);
+                let (part, framed) = (run.kind.part_in(parts), run.kind == Kind::Exec);
                 let unit = Unit { part, framed, watcher: run.watcher.take() };
                 self.run_unit(work, own, &unit, &mut reply);
                 run.reply_end = reply.len();
-                ends.resize(at, reply.len());
+                reply_ends.resize(at, reply.len());
                 continue;
             }
             for queued in own {
@@ -309,13 +348,13 @@ impl Core {
                 } else {
                     self.run_queued(work, queued, &mut reply, &mut Sink::Log);
                 }
-                ends.push(reply.len());
+                reply_ends.push(reply.len());
             }
             run.reply_end = reply.len();
             // Also those of commands that were not run.
-            ends.resize(at, reply.len());
+            reply_ends.resize(at, reply.len());
         }
-        (work.commands, work.runs, work.reply, work.ends) = (commands, runs, reply, ends);
+        (work.commands, work.runs, work.reply) = (commands, runs, reply);
         envelope.purpose = Purpose::Replies;
         self.release.hold_message(envelope);
     }
@@ -352,8 +391,8 @@ impl Core {
             own.origin = Origin { home, connection, place, part };
             own.client = run.client;
             own.silent = run.silent;
-            own.overflown = run.overflown;
-            own.part = work.part_of(run.kind).cloned().map(Box::new);
+            own.stopped.overflown = run.overflown;
+            own.part = work.runs.part_of(run.kind).cloned().map(Box::new);
             own.framed = run.kind == Kind::Exec;
             own.watcher = run.watcher;
             for queued in commands {
@@ -386,14 +425,14 @@ impl Core {
     /// A bundle of ours came back: hands the replies of each run to its connection.
     pub(crate) fn handle_bundle_replies(&mut self, envelope: Envelope<Message>) {
         let work = &envelope.work;
-        self.mail.under_way -= work.runs.len();
+        self.mail.under_way -= work.runs.each.len();
         let (mut from, mut at) = (0, 0);
-        for (index, run) in work.runs.iter().enumerate() {
+        for (index, run) in work.runs.each.iter().enumerate() {
             let until = run.commands_end as usize;
             let replies = RunReplies {
                 commands: until - at,
                 bytes: &work.reply[from..run.reply_end],
-                ends: work.ends.get(at..until).unwrap_or_default(),
+                ends: work.runs.reply_ends.get(at..until).unwrap_or_default(),
                 begin: from,
             };
             (from, at) = (run.reply_end, until);
@@ -405,7 +444,7 @@ impl Core {
             let (pipeline, output) = (&mut connection.pipeline, &mut connection.output.bytes);
             let mail = &mut self.mail;
             let spent = &mut |spent| mail.recycle(spent);
-            match work.part_of(run.kind) {
+            match work.runs.part_of(run.kind) {
                 Some(part) => {
                     let place = (run.place, part.index);
                     let over = pipeline.settle_part(place, replies.bytes, output, spent);
@@ -414,7 +453,7 @@ impl Core {
                 None => pipeline.settle_run((run.place, run.part), replies, output, spent),
             }
             let same = |next: &Run| next.connection == run.connection && !next.overflown;
-            if !work.runs.get(index + 1).is_some_and(same) {
+            if !work.runs.each.get(index + 1).is_some_and(same) {
                 self.note_settled(run.connection);
             }
         }
@@ -428,18 +467,10 @@ impl Work {
         self.commands.len() >= BUNDLE_COMMANDS_MAX || self.text.bytes.len() >= BUNDLE_BYTES_MAX
     }
 
-    /// Which part of a transaction a run is.
-    fn part_of(&self, kind: Kind) -> Option<&Part> {
-        match kind {
-            Kind::Part(at) => self.parts.get(usize::from(at)),
-            Kind::Several | Kind::Exec => None,
-        }
-    }
-
     /// The runs of a bundle, each with its commands; nothing of what is no bundle.
     pub(crate) fn each_run(&self) -> impl Iterator<Item = (&Run, &[Queued])> {
         let mut at = 0;
-        self.runs.iter().map(move |run| {
+        self.runs.each.iter().map(move |run| {
             let commands = &self.commands[at..run.commands_end as usize];
             at = run.commands_end as usize;
             (run, commands)

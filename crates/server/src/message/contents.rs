@@ -13,7 +13,7 @@ use spec::Flags;
 
 use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
-use crate::message::bundle::Run;
+use crate::message::bundle::Runs;
 use crate::transaction::watchers::Watcher;
 use crate::transaction::{Part, Stage};
 
@@ -59,15 +59,11 @@ pub(crate) struct Work {
     /// The commands, in order.
     pub(crate) commands: Vec<Queued>,
     /// Whose commands they are, in a bundle. Otherwise all of them are those of `origin`.
-    pub(crate) runs: Vec<Run>,
+    pub(crate) runs: Runs,
     /// The commands' arguments.
     pub(crate) text: Text,
     /// The replies, one after another.
     pub(crate) reply: Vec<u8>,
-    /// Where each command's reply ends, in a bundle that was run.
-    pub(crate) ends: Vec<usize>,
-    /// What makes runs of a bundle parts of transactions: see [`Kind::Part`].
-    pub(crate) parts: Vec<Part>,
     /// Set when this is one part of a transaction.
     pub(crate) part: Option<Box<Part>>,
     /// Whether this is all of an EXEC: its replies become one array here.
@@ -76,12 +72,19 @@ pub(crate) struct Work {
     pub(crate) stage: Option<Box<Stage>>,
     /// Whose WATCH is to be checked before anything runs: it ends with this.
     pub(crate) watcher: Option<Watcher>,
-    /// A watched key was touched: nothing was run.
-    pub(crate) dirty: bool,
     /// Whether the replies are not sent (CLIENT REPLY).
     pub(crate) silent: bool,
-    /// The replies exceed what the client may leave unread: the commands after that were not run,
-    /// and the connection is to be closed.
+    /// Why commands were not run.
+    pub(crate) stopped: Stopped,
+}
+
+/// Why commands of a message were not run, if so.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stopped {
+    /// A watched key was touched: none was run.
+    pub(crate) dirty: bool,
+    /// The replies exceed what the client may leave unread: those after that were not run, and the
+    /// connection is to be closed.
     pub(crate) overflown: bool,
 }
 
@@ -217,16 +220,13 @@ impl Work {
     pub(crate) fn clear(&mut self) {
         self.commands.clear();
         self.runs.clear();
-        self.ends.clear();
         self.text.spans.clear();
-        self.parts.clear();
         self.part = None;
         self.framed = false;
         self.stage = None;
         self.watcher = None;
-        self.dirty = false;
         self.silent = false;
-        self.overflown = false;
+        self.stopped = Stopped::default();
         for buffer in [&mut self.text.bytes, &mut self.reply] {
             buffer.clear();
             if buffer.capacity() > KEPT_BYTES_MAX {

@@ -91,7 +91,7 @@ impl Core {
             if work.silent && !part {
                 reply.clear();
             } else if limit != 0 && !part && reply.len() as u64 >= limit {
-                work.overflown = true;
+                work.stopped.overflown = true;
                 break;
             }
             if !part && let Err(error) = self.make_room_for(queued.command) {

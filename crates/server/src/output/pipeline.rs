@@ -1,8 +1,9 @@
 //! A connection's replies, put back in the order of its commands.
 //!
 //! Commands go to their shards at once; replies come back in any order. While nothing is under way
-//! elsewhere, replies go straight to the output. Otherwise each run of commands under way has a
-//! *place*, and what is replied locally meanwhile lines up behind the youngest place:
+//! elsewhere, replies go straight to the output. Otherwise what is under way has *places*, one for
+//! all commands in the bundles that leave together (`weave.rs` puts the replies of several shards
+//! in order), and what is replied locally meanwhile lines up behind the youngest place:
 //!
 //! ```text
 //! output | place 7: waiting | after: "+OK\r\n" | place 8: ready | after: ""
@@ -42,7 +43,7 @@ pub(crate) struct Pipeline {
     pub(crate) bundled_in: u64,
     /// Which bundles the youngest place waits for, where it waits for such.
     opened_in: u64,
-    /// Serves again.
+    /// What the last weaving place leaves for the next one.
     spare: Option<Box<Weave>>,
     /// The number of the input whose commands open places now.
     input: u64,
@@ -157,8 +158,8 @@ impl Pipeline {
         true
     }
 
-    /// A place for a run of the bundles `epoch`, and which of its parts that is: the youngest place,
-    /// if that waits for others of these bundles and is as silent as said.
+    /// A place for a run of the bundles `epoch`, and which of its parts that is: the youngest
+    /// place, if that waits for others of these bundles and is as silent as said.
     pub(crate) fn open_run(&mut self, epoch: u64, silent: bool) -> (u64, u16) {
         if self.opened_in == epoch
             && self.last_bytes() == 0

@@ -150,7 +150,7 @@ impl Gather {
 
     /// Whether a watched key was touched, so that nothing was run.
     pub(crate) fn is_dirty(&self) -> bool {
-        self.parts.iter().any(|it| matches!(it, Replied::Message(part) if part.work.dirty))
+        self.parts.iter().any(|it| matches!(it, Replied::Message(part) if part.work.stopped.dirty))
     }
 
     /// Writes the one reply.

@@ -125,7 +125,7 @@ impl Core {
         let work = &mut envelope.work;
         let Some(mut stage) = work.stage.take() else { return };
         if let Some(watcher) = work.watcher.take() {
-            work.dirty = self.shard.end_watcher(watcher, self.time.unix_ms());
+            work.stopped.dirty = self.shard.end_watcher(watcher, self.time.unix_ms());
         }
         let (id, now_ms) = (stage.id, stage.now_ms);
         let mut logged = self.shard.held_logs.remove(&id).unwrap_or_default();
