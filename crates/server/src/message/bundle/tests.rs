@@ -60,3 +60,29 @@ fn silent_commands_are_done_and_not_answered() {
     let replies = "+OK\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n";
     assert_eq!(server.send(client, text.as_bytes()), replies);
 }
+
+#[test]
+fn transactions_and_plain_commands_keep_their_places_among_each_other() {
+    let mut text = String::new();
+    for at in 0..40 {
+        text.push_str(&format!("SET a{at} {at}\r\nGET a{at}\r\nMGET a{at} b{at} c{at}\r\n"));
+        text.push_str(&format!(
+            "INCR n\r\nMULTI\r\nSET b{at} x\r\nINCR n\r\nEXEC\r\nGET b{at}\r\n"
+        ));
+        text.push_str(&format!("MULTI\r\nGET a{at}\r\nEXEC\r\nGET a{at}\r\nMULTI\r\nEXEC\r\n"));
+        text.push_str(&format!("MSET b{at} {at} c{at} y d{at} z\r\nGET c{at}\r\nGET d{at}\r\n"));
+        text.push_str(&format!("MULTI\r\nMGET b{at} c{at} d{at}\r\nDBSIZE\r\nGET n\r\nEXEC\r\n"));
+        text.push_str(&format!("MULTI\r\nMGET b{at} d{at}\r\nDEL a{at} b{at}\r\nEXEC\r\n"));
+        text.push_str(&format!("EXISTS a{at} b{at} c{at}\r\nRENAME c{at} a{at}\r\nGET a{at}\r\n"));
+    }
+    let answer = |shards: usize| {
+        let mut server = Fixture::new(shards);
+        let client = server.connect(shards - 1);
+        server.send(client, text.as_bytes())
+    };
+    let alone = answer(1);
+    assert!(alone.ends_with("*2\r\n*2\r\n$2\r\n39\r\n$1\r\nz\r\n:2\r\n:1\r\n+OK\r\n$1\r\ny\r\n"));
+    for shards in [2, 3, 5] {
+        assert_eq!(answer(shards), alone, "{shards}");
+    }
+}
