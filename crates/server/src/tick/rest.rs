@@ -37,6 +37,10 @@ const CROWD_MIN: u32 = 8;
 const NAP_US_PER_CLIENT: u64 = 12;
 const NAP_US_MAX: u64 = 300;
 
+/// The same where there is one shard: everything comes to it, so longer naps gather nothing more.
+const NAP_ALONE_US_PER_CLIENT: u64 = 8;
+const NAP_ALONE_US_MAX: u64 = 200;
+
 /// The longest sleep: the pace of periodic work (`hz`) sets nearer deadlines where there is any.
 const SLEEP_MS_MAX: u64 = 1000;
 
@@ -48,7 +52,11 @@ impl CoreThread {
         }
         let crowd = self.core.crowd.size(self.core.time.unix_ms());
         if crowd >= CROWD_MIN && self.core.shard.holds.is_idle() {
-            let nap_us = (u64::from(crowd) * NAP_US_PER_CLIENT).min(NAP_US_MAX);
+            let (each_us, max_us) = match self.core.mail.shards() {
+                1 => (NAP_ALONE_US_PER_CLIENT, NAP_ALONE_US_MAX),
+                _ => (NAP_US_PER_CLIENT, NAP_US_MAX),
+            };
+            let nap_us = (u64::from(crowd) * each_us).min(max_us);
             self.sleep((crowd / 2) as usize, Duration::from_micros(nap_us));
             if self.core.has_work() || self.ring.has_completions() {
                 return;
