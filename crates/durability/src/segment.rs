@@ -291,9 +291,6 @@ impl Segment {
         if self.writing.capacity() > BUFFER_BYTES_KEPT {
             self.writing = Vec::with_capacity(BUFFER_BYTES_KEPT / 16);
         }
-        if self.pending.is_empty() {
-            std::mem::swap(&mut self.writing, &mut self.pending);
-        }
         if let Health::Retrying { .. } = self.health {
             self.health = Health::Good;
         }

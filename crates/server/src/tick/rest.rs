@@ -16,7 +16,8 @@
 //! thread first naps: until half as many completions are there as the crowd is large, or for some
 //! microseconds for each in the crowd, whichever comes first. Then it serves together what has
 //! come. It does not announce a nap in its inbox: other core threads need not wake it, it will look
-//! soon. A client of few connections is never made to wait (`crowd.rs`).
+//! soon. A client of few connections is never made to wait (`crowd.rs`); nor is who waits for keys
+//! that a transaction holds here, since that takes several hops and each would wait for a nap.
 
 use std::time::Duration;
 
@@ -32,9 +33,13 @@ const CROWD_MIN: u32 = 8;
 
 /// Microseconds of nap for each client of the crowd, and the longest nap. Each of 25 clients waits
 /// some 250 us for its reply where a thread serves 100,000 requests a second: what a nap may add is
-/// less than that, and in proportion. Measured: `docs/decisions/0005-a-crowd-is-worth-a-nap.md`.
-const NAP_US_PER_CLIENT: u64 = 8;
-const NAP_US_MAX: u64 = 200;
+/// about that, and in proportion. Measured: `docs/decisions/0005-a-crowd-is-worth-a-nap.md`.
+const NAP_US_PER_CLIENT: u64 = 12;
+const NAP_US_MAX: u64 = 300;
+
+/// The same where there is one shard: everything comes to it, so longer naps gather nothing more.
+const NAP_ALONE_US_PER_CLIENT: u64 = 8;
+const NAP_ALONE_US_MAX: u64 = 200;
 
 /// The longest sleep: the pace of periodic work (`hz`) sets nearer deadlines where there is any.
 const SLEEP_MS_MAX: u64 = 1000;
@@ -46,8 +51,12 @@ impl CoreThread {
             return self.poll();
         }
         let crowd = self.core.crowd.size(self.core.time.unix_ms());
-        if crowd >= CROWD_MIN {
-            let nap_us = (u64::from(crowd) * NAP_US_PER_CLIENT).min(NAP_US_MAX);
+        if crowd >= CROWD_MIN && self.core.shard.holds.is_idle() {
+            let (each_us, max_us) = match self.core.mail.shards() {
+                1 => (NAP_ALONE_US_PER_CLIENT, NAP_ALONE_US_MAX),
+                _ => (NAP_US_PER_CLIENT, NAP_US_MAX),
+            };
+            let nap_us = (u64::from(crowd) * each_us).min(max_us);
             self.sleep((crowd / 2) as usize, Duration::from_micros(nap_us));
             if self.core.has_work() || self.ring.has_completions() {
                 return;
