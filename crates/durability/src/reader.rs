@@ -15,8 +15,8 @@ use crate::error::RecoveryError;
 use crate::record::{Fault, Walk, resumes, walk};
 use crate::storage::{OpenMode, Storage, StorageError};
 
-/// The window, unless the file is smaller. Large enough that a read call is nothing against the walk
-/// over its bytes, small enough to stay in a core's second-level cache.
+/// The window, unless the file is smaller. Large enough that a read call is nothing against the
+/// walk over its bytes, small enough to stay in a core's second-level cache.
 const WINDOW_BYTES: usize = 256 << 10;
 
 /// How far behind a broken record [`SegmentReader::is_damage`] looks for whole ones.

@@ -4,8 +4,8 @@
 //! - One shard, another one: the command joins the *bundle* for that shard (`message/bundle.rs`).
 //!   So do the next ones of this connection for any shard, until the bundles are sent: before
 //!   anything else of this connection happens, so the order of effects is that of the commands.
-//! - Several shards: a transaction (`transaction/`), whose parts join the bundles as well, unless it
-//!   holds keys.
+//! - Several shards: a transaction (`transaction/`), whose parts join the bundles as well, unless
+//!   it holds keys.
 //! - The keys are held by a transaction: the command waits as a message does (`holds.rs`).
 //! - Between MULTI and EXEC: it is queued (`transaction/multi.rs`).
 //!

@@ -16,8 +16,8 @@
 //! until one of them is answered.
 //!
 //! # Transactions
-//! For the same reason the bundles serve as the markers of transactions whose parts do not depend on
-//! each other: each part is a run of the bundle for its shard ([`Kind::Part`]), and all of them are
+//! For the same reason the bundles serve as the markers of transactions whose parts do not depend
+//! on each other: each part is a run of the bundle for its shard ([`Kind::Part`]), and all of them are
 //! in before the bundles are sent. An EXEC that lives on one shard is a run of its own there
 //! ([`Kind::Exec`]). A shard runs either as one step.
 
@@ -92,8 +92,8 @@ pub(crate) enum Kind {
     Several,
     /// They are all of an EXEC: one step, whose replies become one array.
     Exec,
-    /// They are part of a transaction over several shards: one step, and [`Runs::parts`] tells which
-    /// one.
+    /// They are part of a transaction over several shards: one step, and [`Runs::parts`] tells
+    /// which one.
     Part(u16),
 }
 
