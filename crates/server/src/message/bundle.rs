@@ -17,8 +17,8 @@
 //!
 //! # Transactions
 //! For the same reason the bundles serve as the markers of transactions whose parts do not depend
-//! on each other: each part is a run of the bundle for its shard ([`Kind::Part`]), and all of them are
-//! in before the bundles are sent. An EXEC that lives on one shard is a run of its own there
+//! on each other: each part is a run of the bundle for its shard ([`Kind::Part`]), and all of them
+//! are in before the bundles are sent. An EXEC that lives on one shard is a run of its own there
 //! ([`Kind::Exec`]). A shard runs either as one step.
 
 use commands::Across;

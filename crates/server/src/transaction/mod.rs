@@ -24,8 +24,8 @@
 //!
 //! # One shard
 //!
-//! pays for none of this: an EXEC whose keys live on one shard is one run in the bundle for it, or a
-//! call at home (`exec.rs`).
+//! pays for none of this: an EXEC whose keys live on one shard is one run in the bundle for it, or
+//! a call at home (`exec.rs`).
 
 mod exec;
 mod gather;

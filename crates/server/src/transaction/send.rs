@@ -65,8 +65,8 @@ impl Core {
         self.send_plan(sender, plan, None);
     }
 
-    /// Sends the parts of a plan of an EXEC. `watcher`: whose watches are to be checked; all of them
-    /// are where the plan's only part goes.
+    /// Sends the parts of a plan of an EXEC. `watcher`: whose watches are to be checked; all of
+    /// them are where the plan's only part goes.
     pub(crate) fn send_exec_plan(&mut self, sender: Sender, plan: Plan, watcher: Option<Watcher>) {
         self.send_plan(sender, plan, Some(watcher));
     }
