@@ -7,7 +7,7 @@
 use resp::{Arguments, CommandError, Writer};
 use spec::{BeginSearch, FindKeys, KeySpec, Spec};
 
-use crate::{Merge, ShardContext};
+use crate::{Merge, ShardContext, Wait};
 
 /// A command that runs on a shard.
 #[derive(Clone, Copy)]
@@ -22,15 +22,18 @@ pub struct ShardCommand {
 
 /// Runs a command with its arguments (its name is the first; for a subcommand the first two) on the
 /// shard where its keys live. Arity has been checked. Writes exactly one reply, or fails and then
-/// whatever was written is taken back. It neither blocks nor suspends: nobody sees it half done.
+/// whatever was written is taken back. It never suspends: nobody sees it half done.
 pub type Run =
     fn(&mut ShardContext<'_>, Arguments<'_>, &mut Writer<'_>) -> Result<Outcome, CommandError>;
 
-/// How a command ended, if it did not fail. Blocking commands will add a way to wait for keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a command ended, if it did not fail.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It replied.
     Done,
+    /// It found nothing, and wants to run again when there may be something. It wrote no reply and
+    /// changed nothing. In a box, so that what all other commands return is no larger for it.
+    Wait(Box<Wait>),
 }
 
 /// How a command spreads over shards.

@@ -3,6 +3,7 @@
 //! ```text
 //! command    what a command is          context   what it sees of its shard
 //! merge      one reply out of many      cursor    what SCAN's cursor says
+//! wait       what a command waits for
 //! generic/   any key: DEL, EXPIRE, SCAN, COPY ...
 //! string/    strings                    bitmap/   bits of strings
 //! ```
@@ -22,6 +23,7 @@ mod merge;
 #[cfg(test)]
 mod replay;
 mod string;
+mod wait;
 
 use spec::Spec;
 
@@ -29,6 +31,7 @@ pub use command::{Across, Outcome, Run, ShardCommand};
 pub use context::{CommandLimits, ShardContext, ShardPlace};
 pub use cursor::cursor_shard;
 pub use merge::{Merge, Replies};
+pub use wait::{Otherwise, Wait, parse_timeout};
 
 /// Every family's commands.
 pub const FAMILIES: &[&[&ShardCommand]] = &[generic::COMMANDS, string::COMMANDS, bitmap::COMMANDS];
