@@ -33,6 +33,10 @@ pub enum Canary {
     UnmarkedParts,
     /// Nobody wakes who sleeps.
     LostWake,
+    /// Nobody comes back to a line whose key was held when it should have been looked at.
+    ForgottenLine,
+    /// Who does not wait any more stays in the lines of several shards.
+    LeftInLine,
 }
 
 impl Canary {
@@ -48,6 +52,8 @@ impl Canary {
         Self::PartWithoutGate,
         Self::UnmarkedParts,
         Self::LostWake,
+        Self::ForgottenLine,
+        Self::LeftInLine,
     ];
 }
 

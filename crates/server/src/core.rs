@@ -34,6 +34,7 @@ use crate::tick::background::Background;
 use crate::tick::crowd::Crowd;
 use crate::tick::time::Time;
 use crate::transaction::{Guests, HeldTransactions, Spare};
+use crate::waiting::End;
 
 /// A core thread's state.
 pub(crate) struct Core {
@@ -116,6 +117,7 @@ impl Core {
         self.time.advance();
         self.statistics.ticks.begin(self.time.now_ns());
         self.shard.keyspace.tick(self.time.unix_ms());
+        self.end_due_waits();
     }
 
     /// A core with nothing in it.
@@ -198,6 +200,8 @@ impl Core {
 
     /// Nothing more comes on a connection: it goes once all that came is done and answered.
     pub(crate) fn end_input(&mut self, key: ConnectionKey) {
+        // A command is run that came before; but nobody waits for who may be gone.
+        self.end_idle_wait(key);
         let Some(connection) = self.connections.find(key) else { return };
         if connection.input.held == Held::No {
             connection.session.modes.close_after_reply = true;
@@ -265,6 +269,10 @@ impl Core {
             connection.session.modes.close_now = true;
             return None;
         }
+        if let Some(connection) = self.connections.at(token) {
+            let key = ConnectionKey { token, generation: connection.generation };
+            self.end_wait(key, End::Gone, None);
+        }
         let mut connection = self.connections.remove(token)?;
         self.end_watching(connection.session.multi.take_watching());
         self.shared.connection_closed(self.mail.shard);
@@ -317,6 +325,8 @@ impl Core {
             Purpose::Run if !envelope.work.runs.is_empty() => self.run_bundle(envelope),
             Purpose::Run => self.run_work(envelope),
             Purpose::Replies => self.handle_replies(envelope),
+            Purpose::Wait => self.run_waiting(envelope),
+            Purpose::Waited { parked } => self.handle_waited(envelope, parked),
             Purpose::Adopt(adopted) => {
                 self.mail.recycle(envelope);
                 self.adopt(adopted);
@@ -400,6 +410,8 @@ impl Core {
         if !connection.session.modes.close_now {
             connection.session.modes.close_now = true;
             self.agenda.close.push(key);
+            // From now on nothing is taken for it.
+            self.end_wait(key, End::Gone, None);
         }
     }
 

@@ -66,7 +66,7 @@ impl Fixture {
     /// The same, whose time is that of `clock`.
     pub(crate) fn with_clock(shards: usize, config: Config, clock: Clock) -> Self {
         let identity = Identity::new(None, 0);
-        let registry = Registry::with_names(&config).expect("commands can be renamed so");
+        let registry = Registry::for_trials().named(&config).expect("commands can be renamed so");
         let registry: &'static Registry = Box::leak(Box::new(registry));
         let shared = Arc::new(Shared::new(shards, config, identity, 1));
         let (inboxes, ends) = Inboxes::new(shards);
@@ -125,6 +125,16 @@ impl Fixture {
         core.begin_tick();
         core.drain_inbox();
         core.handle_received(ends.key.token, bytes);
+    }
+
+    /// The client goes away, as the beginning of a tick.
+    pub(crate) fn disconnect(&mut self, client: FixtureClient) {
+        let ends = &mut self.clients[client.0];
+        ends.open = false;
+        let core = &mut self.cores[ends.home];
+        core.begin_tick();
+        core.drain_inbox();
+        drop(core.handle_ended(ends.key.token));
     }
 
     /// What the client was sent since it was last looked at.

@@ -12,6 +12,7 @@
 //! | `input/` | from bytes to commands on their way: parse, admit, dispatch |
 //! | `message/` | what travels between core threads, and how answers of all come together |
 //! | `transaction/` | work on several shards that looks like one step; MULTI, WATCH |
+//! | `waiting/` | commands that wait for keys |
 //! | `output/` | from replies to bytes on a socket |
 //! | `log/` | a shard's log, its file, its switches, recovery |
 //! | `memory/`, `statistics/` | what is used, what is counted |
@@ -42,6 +43,7 @@ pub mod simulation;
 mod statistics;
 mod tick;
 mod transaction;
+mod waiting;
 
 pub use input::registry::{CommandNames, RenameError};
 pub use life::boot::{Ender, Server, check_system, glob_matches};

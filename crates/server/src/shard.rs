@@ -1,6 +1,6 @@
 //! The shard: a part of the keyspace and its log, and the one place where commands run on it.
 
-use commands::{CommandLimits, Outcome, ShardCommand, ShardContext, ShardPlace};
+use commands::{CommandLimits, Outcome, ShardCommand, ShardContext, ShardPlace, Wait};
 use durability::TransactionId;
 use keyspace::{Effects, Keyspace, LogMode, LoggedCommands, Wanted};
 use resp::{Arguments, CommandError, Writer};
@@ -12,6 +12,7 @@ use crate::statistics::Statistics;
 use crate::tick::time::Time;
 use crate::transaction::watchers::{Watcher, Watchers};
 use crate::transaction::{Holds, NumberMap};
+use crate::waiting::Lines;
 
 /// The part of the keyspace that a core thread owns. No lock guards it: no other thread reaches it.
 pub(crate) struct Shard {
@@ -28,6 +29,10 @@ pub(crate) struct Shard {
     pub(crate) held_logs: NumberMap<TransactionId, LoggedCommands>,
     /// WATCH.
     pub(crate) watchers: Watchers,
+    /// Commands that wait for keys.
+    pub(crate) waiting: Lines,
+    /// What the command that ran last wants to wait for; taken by whoever let it.
+    pub(crate) asked: Option<Box<Wait>>,
     /// Hashes of the keys that are being brought near the processor.
     prefetched: Vec<(u32, table::Hash)>,
 }
@@ -46,6 +51,9 @@ pub(crate) struct ShardRequest<'a> {
     pub(crate) now_ms: i64,
     /// Whether it counts as a call.
     pub(crate) counted: bool,
+    /// Whether it may wait for keys: then, if it wants to, it has replied nothing and
+    /// [`Shard::asked`] says so. Otherwise it replies what it would when its time is over.
+    pub(crate) may_wait: bool,
 }
 
 /// Where what a command changed is written down.
@@ -74,6 +82,8 @@ impl Shard {
             holds: Holds::default(),
             held_logs: NumberMap::default(),
             watchers: Watchers::default(),
+            waiting: Lines::default(),
+            asked: None,
             prefetched: Vec::new(),
         }
     }
@@ -104,10 +114,15 @@ impl Shard {
         let before = out.len();
         let result = self.apply(request, out);
         let failed = result.is_err();
-        if let Err(error) = result {
-            out.truncate(before);
-            Writer::new(out, request.client.protocol).error(&error);
-            statistics.count_error(&error);
+        let mut counted = request.counted;
+        match result {
+            Ok(Outcome::Done) => {}
+            Ok(Outcome::Wait(wait)) => counted &= !self.begin_wait(wait, request, out),
+            Err(error) => {
+                out.truncate(before);
+                Writer::new(out, request.client.protocol).error(&error);
+                statistics.count_error(&error);
+            }
         }
         match sink {
             Sink::Log => self.log.record(request.client.db, request.arguments, &self.effects),
@@ -119,17 +134,38 @@ impl Shard {
             self.forget_effects(time.unix_ms());
         }
         let took_ns = time.now_ns() - began_ns;
-        if request.counted {
+        if counted {
             statistics.count_call(request.number, took_ns, failed);
         }
         took_ns
     }
 
-    /// The effects were logged: tells who watches keys, and forgets them.
+    /// A command wants to wait. False: it must not, and was answered.
+    #[cold]
+    fn begin_wait(
+        &mut self,
+        wait: Box<Wait>,
+        request: &ShardRequest<'_>,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        if !request.may_wait {
+            wait.otherwise.write(&mut Writer::new(out, request.client.protocol));
+            return false;
+        }
+        self.asked = Some(wait);
+        true
+    }
+
+    /// The effects were logged: tells who watches keys or waits for them, and forgets them.
     #[inline]
     fn forget_effects(&mut self, now_ms: i64) {
-        if !self.effects.is_plain() && !self.watchers.is_empty() {
-            self.watchers.notice(&self.effects, &self.keyspace, now_ms);
+        if !self.effects.is_plain() {
+            if !self.watchers.is_empty() {
+                self.watchers.notice(&self.effects, &self.keyspace, now_ms);
+            }
+            if !self.waiting.is_empty() {
+                self.waiting.notice(&self.effects);
+            }
         }
         self.effects.clear();
     }
@@ -169,8 +205,9 @@ impl Shard {
         !self.watchers.is_empty()
     }
 
-    fn want_effects(&mut self) {
-        let modified = !self.watchers.is_empty();
+    /// Somebody began or ceased to watch keys or to wait for them.
+    pub(crate) fn want_effects(&mut self) {
+        let modified = !self.watchers.is_empty() || !self.waiting.is_empty();
         self.effects.want(Wanted { modified, ..self.effects.wanted() });
     }
 

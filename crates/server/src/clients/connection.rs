@@ -5,6 +5,7 @@ use resp::Parser;
 
 use crate::clients::session::Session;
 use crate::output::pipeline::Pipeline;
+use crate::waiting::Blocked;
 
 /// A connection.
 pub(crate) struct Connection {
@@ -14,6 +15,8 @@ pub(crate) struct Connection {
     pub(crate) input: Input,
     pub(crate) output: Output,
     pub(crate) pipeline: Pipeline,
+    /// Its last command may wait for keys, and is not answered yet.
+    pub(crate) waiting: Option<Box<Blocked>>,
     /// The peer is gone; the rest goes when its EXEC is done.
     pub(crate) ended: bool,
     /// Bumped when the slot is used for another connection: late replies find nobody.
@@ -112,13 +115,27 @@ impl Connection {
     pub(crate) fn new(stream: Option<Stream>, session: Session) -> Self {
         let (input, output) = (Input::default(), Output::default());
         let pipeline = Pipeline::default();
-        Self { stream, session, input, output, pipeline, ended: false, generation: 0 }
+        Self {
+            stream,
+            session,
+            input,
+            output,
+            pipeline,
+            waiting: None,
+            ended: false,
+            generation: 0,
+        }
     }
 
     /// Whether something that the client sent is not yet done or answered.
     pub(crate) fn is_busy(&self) -> bool {
         let held = self.input.held != Held::No;
         held || !self.pipeline.is_empty() || self.output.pending_bytes() > 0
+    }
+
+    /// Whether it waits for keys, as far as is known here.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|blocked| blocked.parked)
     }
 
     /// Bytes of replies that are here: in the output, or waiting for their turn.

@@ -3,7 +3,7 @@
 use crate::clients::connection::Connection;
 
 /// Names a connection of a core thread: a slot, and which of its users.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ConnectionKey {
     /// The slot: the token in the ring.
     pub(crate) token: u32,

@@ -135,7 +135,7 @@ fn flags(connection: &Connection) -> String {
     let modes = session.modes;
     let letters = [
         (modes.monitor, 'O'),
-        (connection.input.held == Held::Paused, 'b'),
+        (connection.input.held == Held::Paused || connection.is_blocked(), 'b'),
         (session.multi.queued().is_some(), 'x'),
         (modes.close_after_reply, 'c'),
         (modes.close_now, 'A'),

@@ -61,6 +61,7 @@ impl Core {
                 self.agenda.resume.push(key);
             }
         }
+        self.serve_all_waiting();
     }
 
     /// Ends the pause if its time is over.

@@ -13,7 +13,7 @@ pub(super) fn write(facts: &Facts<'_>, lines: &mut Lines) {
     lines.field("client_recent_max_output_buffer", clients.output_bytes_max);
     lines.field("blocked_clients", clients.blocked);
     lines.field("tracking_clients", 0);
-    lines.field("clients_in_timeout_table", 0);
-    lines.field("total_blocking_keys", 0);
+    lines.field("clients_in_timeout_table", clients.timeouts);
+    lines.field("total_blocking_keys", clients.blocking_keys);
     lines.field("total_blocking_keys_on_nokey", 0);
 }

@@ -51,8 +51,12 @@ pub(super) struct LazyFreed {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ClientsPart {
     pub(super) connected: u64,
-    /// Those that CLIENT PAUSE holds back.
+    /// Those that wait for keys, or that CLIENT PAUSE holds back.
     pub(super) blocked: u64,
+    /// Waits for keys that end by themselves.
+    pub(super) timeouts: u64,
+    /// Keys that somebody waits for.
+    pub(super) blocking_keys: u64,
     /// Capacity of the largest input buffer.
     pub(super) input_bytes_max: u64,
     /// Capacity of the largest output buffer.
@@ -148,11 +152,14 @@ impl Speeds {
 
 impl ClientsPart {
     fn of(core: &Core) -> Self {
-        let mut part = Self::default();
+        let waiting = &core.shard.waiting;
+        let (timeouts, keys) = (waiting.timeouts() as u64, waiting.keys() as u64);
+        let mut part = Self { timeouts, blocking_keys: keys, ..Self::default() };
         for connection in core.connections.iter() {
             // One that is being closed is no client any more.
             part.connected += u64::from(!connection.session.modes.close_now);
-            part.blocked += u64::from(connection.input.held == Held::Paused);
+            let is_paused = connection.input.held == Held::Paused;
+            part.blocked += u64::from(is_paused || connection.is_blocked());
             let input = connection.input.pending.capacity() as u64;
             let output = connection.output.bytes.capacity() as u64;
             part.input_bytes_max = part.input_bytes_max.max(input);
@@ -164,6 +171,8 @@ impl ClientsPart {
     fn add(&mut self, other: &Self) {
         self.connected += other.connected;
         self.blocked += other.blocked;
+        self.timeouts += other.timeouts;
+        self.blocking_keys += other.blocking_keys;
         self.input_bytes_max = self.input_bytes_max.max(other.input_bytes_max);
         self.output_bytes_max = self.output_bytes_max.max(other.output_bytes_max);
     }

@@ -167,7 +167,7 @@ fn not_paused(core: &mut Core, key: ConnectionKey, flags: Flags) -> Result<(), R
 }
 
 /// No shard's log refuses writes: the disk is full or failed.
-fn log_takes_writes(core: &Core) -> Result<(), CommandError> {
+pub(crate) fn log_takes_writes(core: &Core) -> Result<(), CommandError> {
     if !core.shared.some_log_refuses() {
         return Ok(());
     }

@@ -7,6 +7,7 @@
 //! - Several shards: a transaction (`transaction/`), whose parts join the bundles as well, unless
 //!   it holds keys.
 //! - The keys are held by a transaction: the command waits as a message does (`holds.rs`).
+//! - It may wait for keys: `waiting/`.
 //! - Between MULTI and EXEC: it is queued (`transaction/multi.rs`).
 //!
 //! Before a local command runs the inbox is looked into: whoever entered it took effect earlier.
@@ -118,6 +119,10 @@ impl Core {
             && !canary::is_out(Canary::LocalOvertakesRun);
         let number = entry.number;
         let request = Request { key, command, number, arguments, client, silent };
+        if command.spec.flags.has(Flags::BLOCKING) {
+            self.begin_waiting(&request);
+            return true;
+        }
         match shard.map_or_else(|| self.place(command, *arguments), Place::One) {
             Place::One(shard) if shard == self.mail.shard && !bundled => self.run_local(&request),
             Place::One(shard) => self.run_bundled(shard, &request),
@@ -175,6 +180,13 @@ impl Core {
         if !self.shard.holds.is_idle() && self.waits_for_held(request) {
             return;
         }
+        self.run_here(request, false);
+        self.end_unit();
+    }
+
+    /// Runs a command of a connection on this very shard.
+    #[inline]
+    pub(crate) fn run_here(&mut self, request: &Request<'_>, may_wait: bool) {
         if let Err(error) = self.make_room_for(request.command) {
             return self.refuse(request, &error);
         }
@@ -189,6 +201,7 @@ impl Core {
             client: request.client,
             now_ms: self.time.unix_ms(),
             counted: true,
+            may_wait,
         };
         let took_ns = self.shard.run(&request_here, &mut self.statistics, &self.time, out);
         if request.silent {
@@ -215,7 +228,7 @@ impl Core {
     }
 
     /// A message with one command, and a place for its replies.
-    fn message_for(&mut self, request: &Request<'_>) -> Envelope<Message> {
+    pub(crate) fn message_for(&mut self, request: &Request<'_>) -> Envelope<Message> {
         let mut envelope = self.mail.envelope();
         let place = match self.connections.find(request.key) {
             Some(connection) => connection.pipeline.open(request.silent),

@@ -80,6 +80,16 @@ const TABLE_SLOTS: usize = 1024;
 impl Registry {
     /// The registry of all families.
     pub(crate) fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same, with the commands that exist for tests only.
+    #[cfg(any(test, feature = "simulation"))]
+    pub(crate) fn for_trials() -> Self {
+        Self::with(crate::waiting::trial::COMMANDS)
+    }
+
+    fn with(others: &'static [&'static ShardCommand]) -> Self {
         let mut registry = Self {
             entries: Vec::new(),
             removed: Vec::new(),
@@ -88,7 +98,7 @@ impl Registry {
             count: 0,
         };
         let families = commands::FAMILIES.iter().flat_map(|family| family.iter());
-        let shard = families.chain(commands::DEBUG_COMMANDS);
+        let shard = families.chain(commands::DEBUG_COMMANDS).chain(others);
         for command in shard {
             registry.add(&command.spec, Action::Shard(command));
         }
@@ -108,13 +118,17 @@ impl Registry {
     /// # Errors
     /// A `rename-command` cannot be.
     pub(crate) fn with_names(config: &Config) -> Result<Self, RenameError> {
-        let mut registry = Self::new();
+        Self::new().named(config)
+    }
+
+    /// Gives the commands the names of `config`.
+    pub(crate) fn named(mut self, config: &Config) -> Result<Self, RenameError> {
         for names in &config.security.directives.renamed_commands {
             if let [from, to] = names.as_slice() {
-                registry.rename(from, to)?;
+                self.rename(from, to)?;
             }
         }
-        Ok(registry)
+        Ok(self)
     }
 
     /// Calls the command `from` `to`, and no longer `from`; an empty `to` removes it.

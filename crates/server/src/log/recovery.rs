@@ -335,7 +335,8 @@ fn apply(core: &mut Core, share: Option<&Share>, record: Record<'_>) -> Result<(
     }
     let client = Client { db, ..Client::default() };
     let now_ms = core.time.unix_ms();
-    let request = ShardRequest { command, number, arguments, client, now_ms, counted: false };
+    let (counted, may_wait) = (false, false);
+    let request = ShardRequest { command, number, arguments, client, now_ms, counted, may_wait };
     let Some(share) = share.filter(|_| scope == Scope::Shared) else {
         return core.replay(&request);
     };

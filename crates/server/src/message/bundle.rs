@@ -348,6 +348,7 @@ impl Core {
                 } else {
                     self.run_queued(work, queued, &mut reply, &mut Sink::Log);
                 }
+                self.end_unit();
                 reply_ends.push(reply.len());
             }
             run.reply_end = reply.len();

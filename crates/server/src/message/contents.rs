@@ -32,6 +32,14 @@ pub(crate) enum Purpose {
     Run,
     /// The work was run: hand its replies to the connection.
     Replies,
+    /// Run the work's one command, which may wait for keys, and send it back as
+    /// [`Purpose::Waited`] once it does not any more.
+    Wait,
+    /// The command was run, or its wait has ended: hand its reply to the connection.
+    Waited {
+        /// Whether its home was told that it waits.
+        parked: bool,
+    },
     /// Serve this connection from now on: a descriptor that another core thread accepted.
     Adopt(Adopted),
     /// Run this on the receiving core thread.
@@ -98,7 +106,7 @@ pub(crate) struct Text {
 }
 
 /// The place in a connection's pipeline that waits for a message.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Origin {
     /// The home's shard.
     pub(crate) home: u16,

@@ -17,7 +17,7 @@ use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
 
 type AnyPart = Box<dyn Any + Send>;
-type Ask = Arc<dyn Fn(&mut Core) -> AnyPart + Send + Sync>;
+type Ask = Arc<dyn Fn(&mut Core, Answer) -> Option<AnyPart> + Send + Sync>;
 type Merge = Box<dyn FnOnce(&mut Core, Vec<AnyPart>, &mut Writer<'_>) -> Option<Question>>;
 
 /// A question to all core threads.
@@ -45,7 +45,17 @@ impl Question {
         ask: impl Fn(&mut Core) -> Part + Send + Sync + 'static,
         merge: impl FnOnce(&mut Core, Vec<Part>, &mut Writer<'_>) -> Option<Self> + 'static,
     ) -> Self {
-        let ask: Ask = Arc::new(move |core: &mut Core| Box::new(ask(core)) as AnyPart);
+        Self::later(move |core, _| Some(ask(core)), merge)
+    }
+
+    /// The same; where `ask` returns `None`, its part is given by the [`Answer`], later.
+    pub(crate) fn later<Part: Send + 'static>(
+        ask: impl Fn(&mut Core, Answer) -> Option<Part> + Send + Sync + 'static,
+        merge: impl FnOnce(&mut Core, Vec<Part>, &mut Writer<'_>) -> Option<Self> + 'static,
+    ) -> Self {
+        let ask: Ask = Arc::new(move |core: &mut Core, answer| {
+            ask(core, answer).map(|part| Box::new(part) as AnyPart)
+        });
         let merge: Merge = Box::new(move |core, parts, writer| {
             let parts = parts.into_iter().filter_map(|part| part.downcast::<Part>().ok());
             merge(core, parts.map(|part| *part).collect(), writer)
@@ -57,6 +67,33 @@ impl Question {
     pub(crate) fn barrier(mut self) -> Self {
         self.barrier = true;
         self
+    }
+}
+
+/// What a core thread owes to a question.
+#[derive(Clone, Copy)]
+pub(crate) struct Answer {
+    id: u64,
+    /// Whose question it is.
+    home: usize,
+    /// Whose part.
+    shard: usize,
+}
+
+impl Answer {
+    /// Gives the part, from any core thread.
+    pub(crate) fn give<Part: Send + 'static>(self, core: &mut Core, part: Part) {
+        self.give_any(core, Box::new(part));
+    }
+
+    fn give_any(self, core: &mut Core, part: AnyPart) {
+        let Self { id, home, shard } = self;
+        core.mail.call(home, move |core| {
+            if shard != home {
+                core.mail.under_way -= 1;
+            }
+            core.handle_part(id, shard, part);
+        });
     }
 }
 
@@ -115,14 +152,13 @@ impl Core {
             let ask = Arc::clone(&question.ask);
             self.mail.under_way += 1;
             self.mail.call(shard, move |core| {
-                let part = ask(core);
-                core.mail.call(home, move |core| {
-                    core.mail.under_way -= 1;
-                    core.handle_part(id, shard, part);
-                });
+                let answer = Answer { id, home, shard };
+                if let Some(part) = ask(core, answer) {
+                    answer.give_any(core, part);
+                }
             });
         }
-        let own = (question.ask)(self);
+        let own = (question.ask)(self, Answer { id, home, shard: home })?;
         self.take_part(id, home, own).map(|(_, reply)| reply)
     }
 

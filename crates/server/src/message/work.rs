@@ -74,6 +74,8 @@ impl Core {
             self.run_queued(work, queued, reply, &mut Sink::Log);
         }
         self.end_marks(&marks);
+        // However many commands it has.
+        self.end_unit();
     }
 
     /// Runs the commands of a message one after another. `part`: of a transaction that holds its
@@ -100,6 +102,9 @@ impl Core {
                 continue;
             }
             self.run_queued(work, queued, &mut reply, sink);
+            if !part {
+                self.end_unit();
+            }
         }
         work.commands = commands;
         work.reply = reply;
@@ -119,6 +124,7 @@ impl Core {
             arguments: work.arguments(queued),
             client: Client { db: queued.db, ..work.client },
             counted: queued.counted,
+            may_wait: false,
             now_ms: match sink {
                 Sink::Kept { now_ms, .. } => *now_ms,
                 Sink::Log | Sink::Nothing => self.time.unix_ms(),

@@ -31,7 +31,7 @@ use resp::{CommandError, ReplyReader, Writer};
 use crate::clients::connection::Connection;
 use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
-use crate::message::{Message, Queued, Work};
+use crate::message::{Message, Purpose, Queued, Work};
 use crate::transaction::Stage;
 
 /// Replies that wait.
@@ -117,7 +117,10 @@ impl Core {
             let own: Vec<_> = self.release.messages.extract_if(.., is_own).collect();
             for envelope in own {
                 self.note_own_writes(&envelope);
-                self.handle_replies(envelope);
+                match envelope.purpose {
+                    Purpose::Waited { parked } => self.handle_waited(envelope, parked),
+                    _ => self.handle_replies(envelope),
+                }
             }
         }
     }

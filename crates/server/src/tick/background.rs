@@ -135,6 +135,7 @@ impl Core {
         let idle: Vec<ConnectionKey> = self
             .connections
             .iter_mut()
+            .filter(|(_, connection)| connection.waiting.is_none())
             .filter(|(_, connection)| now_ms - connection.session.activity.last_ms > timeout_ms)
             .map(|(token, connection)| ConnectionKey { token, generation: connection.generation })
             .collect();
@@ -160,7 +161,8 @@ impl Core {
         let now_ms = self.time.unix_ms();
         let period = if self.is_quiet() { QUIET_MS } else { self.background.due_ms - now_ms };
         let log = self.shard.log.next_wake_ms().map_or(i64::MAX, |at| at as i64 - now_ms);
-        period.min(log).max(0) as u64
+        let wait = self.shard.waiting.next_deadline_ms().map_or(i64::MAX, |at| at - now_ms);
+        period.min(log).min(wait).max(0) as u64
     }
 }
 

@@ -92,6 +92,7 @@ impl Core {
         if let Some(connection) = self.connections.find(sender.key) {
             *connection.reply_buffer() = out;
         }
+        self.end_unit();
     }
 
     /// Runs the commands of a queue here, as one step.
@@ -102,8 +103,9 @@ impl Core {
         for (entry, arguments, _) in queue.iter() {
             let Action::Shard(command) = entry.action else { continue };
             let number = entry.number;
+            let (counted, may_wait) = (true, false);
             let request =
-                ShardRequest { command, number, arguments, client, now_ms, counted: true };
+                ShardRequest { command, number, arguments, client, now_ms, counted, may_wait };
             let took_ns = self.shard.run(&request, &mut self.statistics, &self.time, out);
             if self.statistics.is_notable(took_ns) {
                 let (home, connection) = (self.mail.shard, sender.key);

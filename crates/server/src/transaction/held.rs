@@ -12,13 +12,13 @@
 //! RENAME over shards takes two hops; an EXEC that only has to check its WATCH on several shards
 //! does, too: claim, then run and settle.
 
-use commands::{Across, ShardCommand};
+use commands::{Across, ShardCommand, Wait};
 use durability::{Participants, TransactionId};
 use net::Envelope;
 use resp::{Arguments, CommandError, Span, Writer};
 use spec::{Flags, KeyFlags, shard_of_slot, slot_of};
 
-use super::gather::{Gather, Outline};
+use super::gather::{Gather, Outline, Piece};
 use super::holds::Claimed;
 use super::lend::{Lent, Loan};
 use super::numbers::NumberMap;
@@ -30,6 +30,7 @@ use crate::input::registry::Entry;
 use crate::message::gathering::Target;
 use crate::message::{Client, Message, Origin};
 use crate::transaction::watchers::Watcher;
+use crate::waiting::Lining;
 
 /// The held transactions that connections of this core thread began.
 pub(crate) type HeldTransactions = NumberMap<TransactionId, Box<Held>>;
@@ -42,6 +43,8 @@ pub(crate) struct HeldPlan {
     pub(crate) commands: Vec<HeldCommand>,
     /// Whose watches are to be checked first, and on which shards.
     pub(crate) watcher: Option<(Watcher, Vec<u16>)>,
+    /// The place in its connection's pipeline of a command that may wait for keys: its only one.
+    pub(crate) waits: Option<u64>,
 }
 
 /// A command of a held transaction.
@@ -53,12 +56,14 @@ pub(crate) enum HeldCommand {
 }
 
 /// A command's arguments, kept.
+#[derive(Clone)]
 pub(crate) struct OwnedArguments {
     bytes: Box<[u8]>,
     spans: Box<[Span]>,
 }
 
 /// A shard command, kept.
+#[derive(Clone)]
 pub(crate) struct Owned {
     pub(crate) command: &'static ShardCommand,
     pub(crate) number: u16,
@@ -82,8 +87,10 @@ pub(crate) struct Held {
     settling: bool,
     /// The replies so far.
     replies: Vec<u8>,
-    /// A watched key was touched: nothing runs.
+    /// A watched key was touched, or the wait it was to end has ended: nothing runs.
     dirty: bool,
+    /// Its command found nothing, and waits.
+    wait: Option<Box<Wait>>,
     /// Why a part of it is not in the log.
     refused: Option<CommandError>,
 }
@@ -116,7 +123,12 @@ impl Owned {
 
 impl HeldPlan {
     pub(crate) fn new(sender: Sender, framed: bool) -> Self {
-        Self { sender, framed, commands: Vec::new(), watcher: None }
+        Self { sender, framed, commands: Vec::new(), watcher: None, waits: None }
+    }
+
+    /// As whom it runs.
+    pub(crate) fn sender(&self) -> &Sender {
+        &self.sender
     }
 
     fn has_session_commands(&self) -> bool {
@@ -135,7 +147,10 @@ impl Core {
     /// Claims the keys of a held transaction, on all its shards as one step.
     pub(crate) fn begin_held(&mut self, plan: HeldPlan) {
         let Some(connection) = self.connections.find(plan.sender.key) else { return };
-        let place = connection.pipeline.open(plan.sender.silent);
+        let place = match plan.waits {
+            Some(place) => place,
+            None => connection.pipeline.open(plan.sender.silent),
+        };
         let id = self.shard.log.next_transaction(self.mail.shard as u16);
         let now_ms = self.time.unix_ms();
         let mut claims = self.claims_of(&plan);
@@ -179,6 +194,7 @@ impl Core {
             settling: false,
             replies: Vec::new(),
             dirty: false,
+            wait: None,
             refused: None,
         };
         self.held.insert(id, Box::new(held));
@@ -223,6 +239,11 @@ impl Core {
             return self.end_held(&held);
         }
         let mut back = Vec::new();
+        let key = held.plan.sender.key;
+        let is_attempt = held.plan.waits.is_some();
+        if is_attempt && !self.still_waits(key, held.place) {
+            held.dirty = true;
+        }
         if held.dirty {
             held.next = held.plan.commands.len();
             back = lent.into_iter().filter(|lent| !lent.loan.copy).collect();
@@ -231,8 +252,12 @@ impl Core {
         {
             // Whatever stage comes before such a command lends what it needs.
             let how = (command, &held.plan.sender, held.now_ms);
-            back = self.run_on_lent(how, lent, &mut held.replies);
+            back = self.run_on_lent(how, is_attempt, lent, &mut held.replies);
             held.next += 1;
+            if is_attempt {
+                held.wait = self.shard.asked.take();
+                self.note_attempt(key, held.wait.as_deref());
+            }
         }
         self.send_stage(held, back);
     }
@@ -244,7 +269,8 @@ impl Core {
         let mut plan = Plan::default();
         plan.begin_messages(self.mail.shards());
         let mut loans = Vec::new();
-        while let Some(command) = held.plan.commands.get(held.next) {
+        let mut asks = false;
+        while let Some(command) = held.plan.commands.get(held.next).filter(|_| !asks) {
             match command {
                 HeldCommand::Shard(owned) if self.is_owned_dependent(owned) => {
                     loans = self.loans_of(owned, held.plan.sender.client.db);
@@ -261,6 +287,8 @@ impl Core {
                     let key = held.plan.sender.key;
                     let piece =
                         crate::commands::run_in_exec(self, key, entry, arguments.get(), target);
+                    // What comes after it, the end included, must not be seen by it.
+                    asks = matches!(piece, Piece::Asked);
                     plan.outline.pieces.push(piece);
                     // SELECT, say, is for the commands after it.
                     if let Some(connection) = self.connections.find(key) {
@@ -270,7 +298,7 @@ impl Core {
             }
             held.next += 1;
         }
-        held.settling = held.next == held.plan.commands.len();
+        held.settling = held.next == held.plan.commands.len() && !asks;
         let client = held.plan.sender.client;
         let concerned: Vec<usize> = held
             .shards
@@ -296,6 +324,7 @@ impl Core {
             stage.back = own.collect();
             stage.loans = take_of(&mut loans, shard);
             stage.settle = held.settling.then_some(writers);
+            stage.lining = self.lining_of(&held, shard);
             address(&mut envelope, &held.plan.sender, stage, index, self.mail.shard);
             self.mail.add_marker(shard, envelope);
         }
@@ -307,6 +336,10 @@ impl Core {
     /// All parts are settled: the reply takes its place.
     fn end_held(&mut self, held: &Held) {
         let sender = &held.plan.sender;
+        if held.plan.waits.is_some() && (held.dirty || held.wait.is_some()) {
+            // Its wait goes on, or was answered when it ended.
+            return;
+        }
         let mut reply = Vec::new();
         let mut writer = Writer::new(&mut reply, sender.client.protocol);
         if let Some(error) = &held.refused {
@@ -329,6 +362,15 @@ impl Core {
         if connection.ended {
             drop(self.handle_ended(sender.key.token));
         }
+    }
+
+    /// What an attempt of a command that may wait changes in the lines of a shard, as it settles.
+    fn lining_of(&self, held: &Held, shard: usize) -> Option<Lining> {
+        let (Some(place), true) = (held.plan.waits, held.settling) else { return None };
+        let Some(HeldCommand::Shard(command)) = held.plan.commands.first() else { return None };
+        let Sender { key, client, .. } = held.plan.sender;
+        let origin = Origin { home: self.mail.shard as u16, connection: key, place, part: 0 };
+        Some(self.lining_on(shard, origin, command, (client.db, held.wait.as_deref())))
     }
 
     /// What each shard has to hold, if anything.
@@ -401,7 +443,8 @@ impl Held {
     fn writers(&self) -> Participants {
         let mut writers = Participants::new();
         let mut commands = self.plan.shard_commands();
-        if !self.dirty && commands.any(|it| it.command.spec.flags.has(Flags::WRITE)) {
+        let is_idle = self.dirty || self.wait.is_some();
+        if !is_idle && commands.any(|it| it.command.spec.flags.has(Flags::WRITE)) {
             self.shards.iter().for_each(|shard| writers.insert(*shard as u16));
         }
         writers

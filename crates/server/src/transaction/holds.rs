@@ -21,7 +21,7 @@ use durability::TransactionId;
 use net::Envelope;
 
 use super::numbers::{NumberMap, NumberSet};
-use crate::message::Message;
+use crate::message::{Message, Origin, Purpose};
 
 /// What a claim is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +74,11 @@ impl Holds {
         }
     }
 
+    /// Whether somebody claims a key.
+    pub(crate) fn claims(&self, key: u64) -> bool {
+        self.everything > 0 || self.keys.contains_key(&key)
+    }
+
     /// A transaction holds what nobody claims.
     pub(crate) fn hold(&mut self, id: TransactionId, claimed: Claimed) {
         self.add(claimed, State::Held(id));
@@ -90,6 +95,22 @@ impl Holds {
         let holds = |claim: &Claim| matches!(claim.state, State::Held(held) if held == id);
         if let Some(at) = self.claims.iter().position(holds) {
             self.remove(at);
+        }
+    }
+
+    /// Takes out a command that may wait for keys, and waits here for its first attempt.
+    pub(crate) fn take_waiting(&mut self, origin: Origin) -> Option<Envelope<Message>> {
+        let is_it = |claim: &Claim| match &claim.state {
+            State::Waiting(envelope) => {
+                matches!(envelope.purpose, Purpose::Wait) && envelope.work.origin == origin
+            }
+            State::Held(_) => false,
+        };
+        let at = self.claims.iter().position(is_it)?;
+        self.waiting -= 1;
+        match self.remove(at) {
+            State::Waiting(envelope) => Some(envelope),
+            State::Held(_) => None,
         }
     }
 

@@ -82,10 +82,11 @@ impl Core {
     }
 
     /// Runs a command on what was lent for it. Its reply is appended to `out`; what has to go back
-    /// is returned.
+    /// is returned. `may_wait`: as [`ShardRequest::may_wait`].
     pub(crate) fn run_on_lent(
         &mut self,
         (command, sender, now_ms): (&Owned, &Sender, i64),
+        may_wait: bool,
         lent: Vec<Lent>,
         out: &mut Vec<u8>,
     ) -> Vec<Lent> {
@@ -113,6 +114,7 @@ impl Core {
             client: sender.client,
             now_ms,
             counted: true,
+            may_wait,
         };
         let meters = (&mut self.statistics, &self.time);
         let took_ns = self.shard.run_to(&mut Sink::Nothing, &request, meters, out);

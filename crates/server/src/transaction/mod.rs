@@ -42,11 +42,11 @@ mod stage;
 pub(crate) mod watchers;
 
 pub(crate) use gather::{Gather, Piece};
-pub(crate) use held::HeldTransactions;
+pub(crate) use held::{HeldCommand, HeldPlan, HeldTransactions, Owned};
 pub(crate) use holds::{Claimed, Holds};
 pub(crate) use lend::Guests;
 pub(crate) use numbers::NumberMap;
-pub(crate) use plan::{is_uneven, key_range};
+pub(crate) use plan::{Planned, is_uneven, key_range};
 pub(crate) use send::{Part, Sender, own_part};
 pub(crate) use spare::Spare;
 pub(crate) use stage::Stage;

@@ -16,6 +16,7 @@ use crate::core::Core;
 use crate::message::{Message, Purpose, Work};
 use crate::shard::Sink;
 use crate::transaction::watchers::Watcher;
+use crate::waiting::Lining;
 
 /// What a held transaction wants of a shard, and what it is told.
 pub(crate) struct Stage {
@@ -32,6 +33,8 @@ pub(crate) struct Stage {
     pub(crate) loans: Vec<Loan>,
     /// The values, on the way home.
     pub(crate) lent: Vec<Lent>,
+    /// What changes in the lines of who waits, when it settles.
+    pub(crate) lining: Option<Lining>,
     /// The last stage: the participants that log a part, and the shard lets go.
     pub(crate) settle: Option<Participants>,
     /// Why the part that settled it is not in the log: it refuses writes.
@@ -48,6 +51,7 @@ impl Stage {
             back: Vec::new(),
             loans: Vec::new(),
             lent: Vec::new(),
+            lining: None,
             settle: None,
             refused: None,
         }
@@ -96,7 +100,7 @@ impl Core {
     }
 
     /// The keys of a message's commands.
-    fn claimed_by(&self, work: &Work) -> Claimed {
+    pub(crate) fn claimed_by(&self, work: &Work) -> Claimed {
         let mut keys = Vec::new();
         for queued in &work.commands {
             let claimed = self.claimed_by_command(queued.command, work.arguments(queued));
@@ -138,7 +142,7 @@ impl Core {
             let lent = self.lend(loan, now_ms, &mut logged);
             stage.lent.push(lent);
         }
-        let settles = stage.settle;
+        let (settles, lining) = (stage.settle, stage.lining.take());
         envelope.work.stage = Some(stage);
         envelope.purpose = Purpose::Replies;
         let Some(participants) = settles else {
@@ -154,16 +158,22 @@ impl Core {
             self.shard.log.record_kept(&logged);
         }
         self.release.hold_message(envelope);
+        if let Some(lining) = lining {
+            // Before the keys are let go, so that nothing appears unnoticed.
+            self.change_lines(lining);
+        }
         self.shard.holds.release(id);
+        self.end_unit();
         self.run_released();
     }
 
     /// Runs what waited for keys that are free now.
-    fn run_released(&mut self) {
+    pub(crate) fn run_released(&mut self) {
         while let Some(envelope) = self.shard.holds.take_ready(marks) {
             match envelope.purpose {
                 Purpose::Run if envelope.work.stage.is_some() => self.run_stage(envelope),
                 Purpose::Run => self.run_now(envelope),
+                Purpose::Wait => self.run_waiting_now(envelope),
                 _ => self.handle_message(envelope),
             }
         }

@@ -141,7 +141,7 @@ fn touch(
 }
 
 /// Whether there is such a key, and it is not past its moment.
-fn is_live(keyspace: &Keyspace, db: u32, key: &[u8], now_ms: i64) -> bool {
+pub(crate) fn is_live(keyspace: &Keyspace, db: u32, key: &[u8], now_ms: i64) -> bool {
     let database = keyspace.database(db as usize);
     let record = database.and_then(|it| it.table().find(keyspace.hash(key), key));
     record.is_some_and(|record: Record<'_, Object>| {

@@ -4,9 +4,13 @@ use resp::{Arguments, CommandError, Writer};
 use spec::{Argument, Arity, Flags, Group, Reply, Spec};
 
 use super::{Context, SessionCommand, Then};
+use crate::clients::connections::ConnectionKey;
+use crate::core::Core;
+use crate::message::gathering::{Answer, Question};
+use crate::waiting::End;
 
 /// `CLIENT UNBLOCK id [TIMEOUT|ERROR]`: 1 when the client was waiting in a blocking command and
-/// goes on, else 0. No command blocks, so it is 0.
+/// goes on because of this, else 0. It goes on as if its time were over, or with an error.
 pub(super) const UNBLOCK: SessionCommand = SessionCommand {
     spec: Spec::new("client|unblock", Arity::at_least(3), Group::Connection, "5.0.0")
         .flags(Flags::ADMIN.with(Flags::NOSCRIPT).with(Flags::LOADING).with(Flags::STALE))
@@ -29,20 +33,40 @@ pub(super) const UNBLOCK: SessionCommand = SessionCommand {
 fn unblock(
     _: &mut Context<'_>,
     arguments: Arguments<'_>,
-    reply: &mut Writer<'_>,
+    _: &mut Writer<'_>,
 ) -> Result<Then, CommandError> {
     if arguments.len() > 4 {
         return Err(CommandError::subcommand_syntax(&arguments[0], &arguments[1]));
     }
-    if let Some(reason) = arguments.get(3)
-        && !reason.eq_ignore_ascii_case(b"TIMEOUT")
-        && !reason.eq_ignore_ascii_case(b"ERROR")
-    {
-        return Err(CommandError::ClientUnblockReason);
+    let end = match arguments.get(3) {
+        None => End::Timeout,
+        Some(reason) if reason.eq_ignore_ascii_case(b"TIMEOUT") => End::Timeout,
+        Some(reason) if reason.eq_ignore_ascii_case(b"ERROR") => End::Unblocked,
+        Some(_) => return Err(CommandError::ClientUnblockReason),
+    };
+    let id = resp::number::parse_i64(&arguments[2]).ok_or(CommandError::NotInteger)?;
+    let question = Question::later(
+        move |core: &mut Core, answer| core.unblock_client(id, end, answer),
+        |_, parts: Vec<bool>, reply| {
+            reply.integer(i64::from(parts.contains(&true)));
+            None
+        },
+    );
+    Ok(Then::Ask(question.barrier()))
+}
+
+impl Core {
+    /// Ends the wait of the client `id`, if it is one of this core thread's. Whether this ended it,
+    /// if that is known at once.
+    fn unblock_client(&mut self, id: i64, end: End, answer: Answer) -> Option<bool> {
+        let id = u64::try_from(id).unwrap_or_default();
+        let found = self.connections.iter_mut().find(|(_, it)| it.session.id == id);
+        let Some((token, connection)) = found.filter(|(_, it)| it.is_blocked()) else {
+            return Some(false);
+        };
+        let key = ConnectionKey { token, generation: connection.generation };
+        self.end_wait(key, end, Some(answer))
     }
-    resp::number::parse_i64(&arguments[2]).ok_or(CommandError::NotInteger)?;
-    reply.integer(0);
-    Ok(Then::Done)
 }
 
 #[cfg(test)]
