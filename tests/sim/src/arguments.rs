@@ -40,7 +40,7 @@ impl Arguments {
         let mut words = words;
         let (mut seeds, mut from, mut seed) = (None, 1, None);
         let (mut trace, mut canaries) = (false, false);
-        let mix = Mix { dependent: true, transactions: true, databases: true };
+        let mix = Mix { dependent: true, transactions: true, databases: true, waiting: true };
         let mut scope = Scope { shards_max: 16, mix };
         while let Some(word) = words.next() {
             let mut number = || {

@@ -19,6 +19,10 @@ pub(crate) struct Census {
     /// Crashes while a server started.
     pub(crate) killed_starts: u64,
     pub(crate) power_losses: u64,
+    /// Clients that wait for keys in vain when nothing moves any more.
+    pub(crate) waiters: u64,
+    /// Waits that ended with a value.
+    pub(crate) served: u64,
     /// Lives in which a log refused writes.
     pub(crate) refusing_lives: u64,
 }
@@ -32,6 +36,8 @@ impl AddAssign for Census {
         self.busy_crashes += other.busy_crashes;
         self.killed_starts += other.killed_starts;
         self.power_losses += other.power_losses;
+        self.waiters += other.waiters;
+        self.served += other.served;
         self.refusing_lives += other.refusing_lives;
     }
 }
@@ -41,12 +47,15 @@ impl fmt::Display for Census {
         write!(
             formatter,
             "{} steps of core threads, {} answers ({} refused by a failing log, {} EXEC aborted), \
-             {} crashes with work under way, {} while starting, {} losses of power, {} lives with a \
+             {} of those that may wait with a \
+             value, {} waiting at the end, {} crashes with work under way, {} while starting, {} losses of power, {} lives with a \
              failing log",
             self.steps,
             self.answers,
             self.refusals,
             self.aborts,
+            self.served,
+            self.waiters,
             self.busy_crashes,
             self.killed_starts,
             self.power_losses,

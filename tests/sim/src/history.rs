@@ -48,9 +48,11 @@ impl Event {
         match (&self.operation, reply) {
             (_, Reply::Error(_) | Reply::Integer(0)) => true,
             (Operation::Execute(_), Reply::Null) => true,
+            (operation, Reply::Null) if operation.timeout_ms().is_some() => true,
             (Operation::Execute(inner), Reply::Array(replies)) => {
+                let waits = |operation: &Operation| operation.timeout_ms().is_some();
                 let is_idle = |reply: &Reply| matches!(reply, Reply::Error(_) | Reply::Integer(0));
-                inner.iter().any(Operation::is_read) || replies.iter().any(is_idle)
+                inner.iter().any(|it| it.is_read() || waits(it)) || replies.iter().any(is_idle)
             }
             (operation, _) => operation.is_read(),
         }

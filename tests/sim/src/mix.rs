@@ -13,6 +13,8 @@ pub(crate) struct Mix {
     pub(crate) transactions: bool,
     /// SELECT, MOVE, SWAPDB, FLUSHDB, COPY to another database.
     pub(crate) databases: bool,
+    /// Commands that wait for keys.
+    pub(crate) waiting: bool,
 }
 
 /// Draws operations whose values are unique.
@@ -47,6 +49,8 @@ enum Kind {
     Watch,
     Unwatch,
     Execute,
+    Take,
+    TakeOver,
 }
 
 /// How often each is drawn, of the sum.
@@ -72,6 +76,11 @@ const TRANSACTIONS: &[(Kind, usize)] = &[(Kind::Watch, 6), (Kind::Unwatch, 1), (
 const DATABASES: &[(Kind, usize)] =
     &[(Kind::Select, 5), (Kind::Move, 3), (Kind::Swap, 1), (Kind::FlushDatabase, 1)];
 
+const WAITING: &[(Kind, usize)] = &[(Kind::Take, 7), (Kind::TakeOver, 4)];
+
+/// How long commands wait, in milliseconds: some for ever.
+const TIMEOUTS_MS: &[u32] = &[0, 0, 1, 50, 300];
+
 /// Commands of a transaction at most.
 const EXECUTE_MAX: usize = 4;
 
@@ -80,7 +89,9 @@ impl Writer {
         let dependent = if mix.dependent { DEPENDENT } else { &[] };
         let transactions = if mix.transactions { TRANSACTIONS } else { &[] };
         let databases = if mix.databases { DATABASES } else { &[] };
+        let waiting = if mix.waiting { WAITING } else { &[] };
         let weighted = USUAL.iter().chain(dependent).chain(transactions).chain(databases);
+        let weighted = weighted.chain(waiting);
         let kinds = weighted.flat_map(|(kind, times)| std::iter::repeat_n(*kind, *times));
         Self { kinds: kinds.collect(), mix, keys, last_value: 0 }
     }
@@ -123,6 +134,14 @@ impl Writer {
             Kind::Select => Operation::Select(random.below(2)),
             Kind::Swap => Operation::Swap,
             Kind::Move => Operation::Move(key, random.below(2)),
+            Kind::Take => {
+                Operation::Take { keys: self.some(random), timeout_ms: *random.pick(TIMEOUTS_MS) }
+            }
+            Kind::TakeOver => {
+                let two = random.sample(2, self.keys);
+                let timeout_ms = *random.pick(TIMEOUTS_MS);
+                Operation::TakeOver { from: two[0], to: two[1], timeout_ms }
+            }
             Kind::Watch => Operation::Watch(self.some(random)),
             Kind::Unwatch => Operation::Unwatch,
             Kind::Execute => {

@@ -3,6 +3,8 @@
 //! A state is small and plain, because the judge makes very many of them: each key's value is a
 //! number that stands for its text.
 
+mod waiting;
+
 use resp::Value as Reply;
 
 use crate::hash::Map;
@@ -252,6 +254,9 @@ fn apply_one(
             is_okay(reply)
         }
         _ if operation.is_read() => read(texts, &state.view(session), operation, reply),
+        _ if operation.timeout_ms().is_some() => {
+            waiting::wait(texts, &mut state.view(session), operation, reply)
+        }
         _ if operation.is_transfer() => transfer(&mut state.view(session), operation, reply),
         _ => write(texts, &mut state.view(session), operation, reply),
     }

@@ -43,6 +43,18 @@ pub(crate) enum Operation {
         database: Option<Database>,
         replace: bool,
     },
+    /// BTAKE: the first of these keys that is there, or wait for one.
+    Take {
+        keys: Vec<Key>,
+        /// 0: for ever.
+        timeout_ms: u32,
+    },
+    /// BMOVE: rename a key, or wait for it.
+    TakeOver {
+        from: Key,
+        to: Key,
+        timeout_ms: u32,
+    },
     Watch(Vec<Key>),
     Unwatch,
     /// MULTI, these, EXEC.
@@ -52,6 +64,11 @@ pub(crate) enum Operation {
 /// The text of a value.
 pub(crate) fn text(value: Value) -> String {
     format!("v{value}")
+}
+
+/// A timeout as commands take it.
+fn seconds(timeout_ms: u32) -> String {
+    (f64::from(timeout_ms) / 1000.0).to_string()
 }
 
 impl Operation {
@@ -106,6 +123,16 @@ impl Operation {
                 }
                 words
             }
+            Self::Take { keys, timeout_ms } => {
+                let mut words = many("BTAKE", keys);
+                words.push(seconds(*timeout_ms));
+                words
+            }
+            Self::TakeOver { from, to, timeout_ms } => {
+                let mut words = many("BMOVE", &[*from, *to]);
+                words.push(seconds(*timeout_ms));
+                words
+            }
             Self::Watch(of) => many("WATCH", of),
             Self::Unwatch => name("UNWATCH"),
             Self::Execute(_) => unreachable!("transactions do not nest"),
@@ -123,6 +150,14 @@ impl Operation {
             Self::Watch(_) | Self::Unwatch | Self::Select(_) => true,
             Self::Execute(inner) => inner.iter().all(Self::is_read),
             _ => self.is_plain_read(),
+        }
+    }
+
+    /// How long it may wait for keys (0: for ever); `None`: it does not wait.
+    pub(crate) fn timeout_ms(&self) -> Option<u32> {
+        match self {
+            Self::Take { timeout_ms, .. } | Self::TakeOver { timeout_ms, .. } => Some(*timeout_ms),
+            _ => None,
         }
     }
 

@@ -5,6 +5,8 @@
 //! clients saw (`judge`), by whether it comes to rest with everything answered, and by whether
 //! it starts again on what its crashes left.
 
+mod waiters;
+
 use std::time::Duration;
 
 use config::{Config, Fsync};
@@ -18,6 +20,7 @@ use crate::history::{Event, Moment, NEVER, brief};
 use crate::line::{Line, LineEnd};
 use crate::operation::Operation;
 use crate::plan::{End, Era, Fault, Leaves, Plan, Sync};
+use waiters::{Waiters, number_keys};
 
 /// What came of a simulation.
 pub(crate) struct Outcome {
@@ -89,6 +92,8 @@ struct Life<'a> {
     has_refused: bool,
     /// How often time had to pass for something to happen.
     waits: u32,
+    /// How often it had to pass for clients that wait for keys.
+    patience: u32,
 }
 
 /// Something that could happen.
@@ -116,8 +121,16 @@ impl World<'_> {
             return Ok(());
         };
         let weights = (0..era.shards).map(|_| *self.random.pick(&[1, 2, 8])).collect();
-        let mut life =
-            Life { era, server, lines: Vec::new(), step: 0, weights, has_refused: false, waits: 0 };
+        let mut life = Life {
+            era,
+            server,
+            lines: Vec::new(),
+            step: 0,
+            weights,
+            has_refused: false,
+            waits: 0,
+            patience: 0,
+        };
         for (at, script) in era.sessions.iter().enumerate() {
             let client = life.server.connect(script.home % era.shards);
             life.lines.push(Line::new(client, self.first_session + at, script.clone()));
@@ -178,7 +191,11 @@ impl World<'_> {
             if life.lines.iter().all(Line::is_done) {
                 return Ok(());
             }
-            self.wait(life)?;
+            match self.see_to_waiters(life) {
+                Waiters::Passing => continue,
+                Waiters::AtRest => return Ok(()),
+                Waiters::None => self.wait(life)?,
+            }
         }
     }
 
@@ -340,7 +357,8 @@ impl World<'_> {
                 }
             }
             if line.end != LineEnd::Known && !life.server.is_open(line.client) {
-                let owes = line.unanswered().next().is_some();
+                // Who stops sending is not waited for.
+                let owes = line.unanswered().next().is_some_and(|event| !self.waits(event));
                 let unasked = line.end == LineEnd::No || line.end == LineEnd::Finished && owes;
                 if unasked && !life.has_refused {
                     return Err(format!("connection {} was closed", line.session));
@@ -364,6 +382,7 @@ impl World<'_> {
         self.moment += 1;
         let refused = replies.iter().any(is_refusal);
         let last = replies.pop().unwrap_or(Reply::Null);
+        let last = number_keys(&self.history[event].operation, &self.plan.keys, last);
         let queued = |(at, reply): (usize, &Reply)| {
             reply.as_str() == Some(if at == 0 { "OK" } else { "QUEUED" })
         };
@@ -382,6 +401,8 @@ impl World<'_> {
         }
         self.census.answers += 1;
         self.census.refusals += u64::from(refused);
+        let served = event.operation.timeout_ms().is_some() && last != Reply::Null;
+        self.census.served += u64::from(served);
         self.census.aborts += u64::from(event.is_abort(&last));
         event.reply = Some(last);
         let text = self.trace.is_some().then(|| event.line(&self.plan.keys));

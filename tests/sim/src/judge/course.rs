@@ -188,6 +188,7 @@ fn is_settled(event: &Event) -> bool {
         (Operation::Execute(_), Reply::Null) => true,
         (Operation::Execute(inner), _) => inner.iter().all(is_still),
         (operation, _) if is_still(operation) => true,
+        (Operation::Take { .. } | Operation::TakeOver { .. }, Reply::Null) => true,
         (Operation::Unwatch, _) | (_, Reply::Error(_)) => true,
         (
             Operation::Delete(_)

@@ -94,7 +94,7 @@ impl Everything<'_> {
 
 /// What clients of a model saw, or almost.
 fn history(random: &mut Random) -> Vec<Event> {
-    let mix = Mix { dependent: true, transactions: true, databases: true };
+    let mix = Mix { dependent: true, transactions: true, databases: true, waiting: true };
     let mut writer = Writer::new(mix, KEYS);
     let (mut texts, mut state) = (Texts::default(), State::EMPTY);
     let mut history: Vec<Event> = Vec::new();
