@@ -80,8 +80,8 @@ impl Core {
         None
     }
 
-    /// Ends the wait of a connection of ours that was tried in vain, if its peer sends nothing more:
-    /// it may be gone.
+    /// Ends the wait of a connection of ours that was tried in vain, if its peer sends nothing
+    /// more: it may be gone.
     pub(crate) fn end_idle_wait(&mut self, key: ConnectionKey) {
         let Some(connection) = self.connections.find(key) else { return };
         if connection.output.receive_ended && connection.is_blocked() {

@@ -264,7 +264,8 @@ impl Lines {
         }
     }
 
-    /// The wait of a connection of this core thread, which stands on several shards, ends at a time.
+    /// The wait of a connection of this core thread, which stands on several shards, ends at a
+    /// time.
     pub(crate) fn add_deadline(&mut self, until_ms: i64, key: ConnectionKey) {
         self.deadlines.insert((until_ms, Deadline::Apart(key)));
     }

@@ -22,8 +22,8 @@
 //! # Who decides
 //!
 //! Where all keys of the command live on one shard the command itself, in its message, is *parked*
-//! there, and that shard decides between being served and any other end of the wait. Where they live
-//! on several, the home does.
+//! there, and that shard decides between being served and any other end of the wait. Where they
+//! live on several, the home does.
 //!
 //! Keys that a transaction holds are left alone: their lines are looked at when it lets go, in
 //! their turn among all that waits for these keys.
