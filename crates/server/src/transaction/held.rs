@@ -414,15 +414,17 @@ impl Core {
             let key = &arguments[at];
             let copy = spec.flags.has(KeyFlags::RO);
             let db = db_of(arguments, at, db);
-            let same = |loan: &&mut (usize, Loan)| loan.1.db == db && *loan.1.key == *key;
-            if let Some((_, loan)) = loans.iter_mut().find(same) {
-                loan.copy &= copy;
-                return;
-            }
             let loan = Loan { db, key: key.into(), copy };
             loans.push((self.owner(&loan), loan));
         });
         debug_assert!(visited.is_ok(), "a command whose keys cannot be found has one place");
+        // A key is lent once, and as a copy only if that is enough for every mention.
+        loans.sort_by(|(_, one), (_, other)| (one.db, &one.key).cmp(&(other.db, &other.key)));
+        loans.dedup_by(|(_, again), (_, kept)| {
+            let same = again.db == kept.db && again.key == kept.key;
+            kept.copy &= again.copy || !same;
+            same
+        });
         loans
     }
 

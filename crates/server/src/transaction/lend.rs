@@ -122,16 +122,14 @@ impl Core {
         std::mem::swap(&mut self.shard.effects, effects);
         // What a pause hides goes back as it came.
         keyspace.set_expiry(ExpiryMode::Ignore);
-        let back = loans.into_iter().filter_map(|loan| {
+        let changed = which_changed(&loans, effects);
+        let back = loans.into_iter().zip(changed).filter_map(|(loan, changed)| {
             let mut step = Step { db: loan.db as usize, now_ms, effects: &mut *effects };
             if loan.copy {
                 keyspace.remove(&mut step, &loan.key);
                 return None;
             }
             let value = keyspace.take(&mut step, &loan.key);
-            let is_this =
-                |of: keyspace::KeyOf<'_>| of.db == loan.db as usize && *of.key == *loan.key;
-            let changed = effects.modified_keys().any(is_this);
             Some(Lent { loan, value, changed })
         });
         let back = back.collect();
@@ -159,6 +157,14 @@ impl Core {
         let hasher = table::Hasher::new(self.shared.hash_seed);
         Box::new(Keyspace::new(own.database_count(), hasher, *own.settings()))
     }
+}
+
+/// Whether each of these was changed.
+fn which_changed(loans: &[Loan], effects: &Effects) -> Vec<bool> {
+    let mut modified: Vec<_> = effects.modified_keys().map(|of| (of.db, of.key)).collect();
+    modified.sort_unstable();
+    let changed = loans.iter().map(|it| modified.binary_search(&(it.db as usize, &it.key)).is_ok());
+    changed.collect()
 }
 
 #[cfg(test)]
