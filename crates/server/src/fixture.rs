@@ -137,6 +137,18 @@ impl Fixture {
         drop(core.handle_ended(ends.key.token));
     }
 
+    /// The client sends nothing more, and may be gone.
+    pub(crate) fn finish_sending(&mut self, client: FixtureClient) {
+        let ends = &self.clients[client.0];
+        let core = &mut self.cores[ends.home];
+        core.begin_tick();
+        core.drain_inbox();
+        if let Some(connection) = core.connections.find(ends.key) {
+            connection.output.receive_ended = true;
+        }
+        core.end_input(ends.key);
+    }
+
     /// What the client was sent since it was last looked at.
     pub(crate) fn take(&mut self, client: FixtureClient) -> String {
         let bytes = std::mem::take(&mut self.clients[client.0].received);

@@ -257,6 +257,10 @@ impl Core {
             if is_attempt {
                 held.wait = self.shard.asked.take();
                 self.note_attempt(key, held.wait.as_deref());
+                if held.wait.is_some() && !self.still_waits(key, held.place) {
+                    // It ended in that moment: what it would join it has left already.
+                    (held.wait, held.dirty) = (None, true);
+                }
             }
         }
         self.send_stage(held, back);

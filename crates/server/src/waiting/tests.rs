@@ -307,6 +307,27 @@ fn who_is_gone_at_any_moment_leaves_nothing_behind() {
 }
 
 #[test]
+fn who_may_be_gone_at_any_moment_keeps_nobody_waiting() {
+    for line in ["BTAKE k 0", "BTAKE a k c 0", "BMOVE k l 0"] {
+        for turns in 0..12 {
+            let mut server = Fixture::new(3);
+            let (client, next, writer) = (server.connect(0), server.connect(2), server.connect(1));
+            server.give(client, format!("{line}\r\n").as_bytes());
+            for turn in 0..turns {
+                server.tick(turn % 3);
+            }
+            server.finish_sending(client);
+            server.give(next, b"BTAKE k 0\r\n");
+            server.settle();
+            assert!(!server.is_open(client), "{line} {turns}");
+            assert_eq!(server.ask(writer, "SET k v"), "+OK\r\n");
+            assert_eq!(server.take(next), pair("k", "v"), "{line} {turns}");
+            assert!(server.cores.iter().all(|core| core.shard.waiting.is_empty()));
+        }
+    }
+}
+
+#[test]
 fn unblock_at_any_moment_ends_the_wait_or_does_not() {
     for line in ["BTAKE k 0", "BTAKE a k c 0", "BMOVE k l 0"] {
         for turns in 0..12 {
