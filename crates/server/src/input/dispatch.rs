@@ -11,6 +11,7 @@
 //! - Between MULTI and EXEC: it is queued (`transaction/multi.rs`).
 //!
 //! Before a local command runs the inbox is looked into: whoever entered it took effect earlier.
+//! The same before a session command: what the connection sent before may have gone through it.
 
 use commands::{Across, ShardCommand};
 use net::Envelope;
@@ -75,6 +76,9 @@ impl Core {
                     }
                     if !leaves_bundles_open(entry) {
                         self.send_bundles();
+                        if !self.mail.inbox.is_empty() {
+                            self.drain_inbox();
+                        }
                     }
                     crate::commands::run(self, key, entry, command, *arguments);
                 }

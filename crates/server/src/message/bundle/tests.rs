@@ -86,3 +86,23 @@ fn transactions_and_plain_commands_keep_their_places_among_each_other() {
         assert_eq!(answer(shards), alone, "{shards}");
     }
 }
+
+#[test]
+fn what_asks_all_core_threads_sees_the_commands_before_it() {
+    let on = |shard: usize| {
+        let name = |n: &usize| spec::shard_of_slot(spec::slot_of(format!("k{n}").as_bytes()), 2);
+        let n = (0..).find(|n| name(n) == shard).expect("there are many names");
+        format!("k{n}")
+    };
+    for home in [0, 1] {
+        let mut server = Fixture::new(2);
+        let client = server.connect(home);
+        let (here, there) = (on(home), on(1 - home));
+        let text = format!("GET {there}\r\nSET {here} 1\r\nINFO keyspace\r\n");
+        let replies = server.send(client, text.as_bytes());
+        assert!(replies.contains("db0:keys=1,"), "{home}: {replies}");
+        let text = format!("GET {there}\r\nSET {here} 2\r\nCONFIG SET maxmemory 1\r\n");
+        let replies = server.send(client, text.as_bytes());
+        assert_eq!(replies, "$-1\r\n+OK\r\n+OK\r\n", "{home}");
+    }
+}
