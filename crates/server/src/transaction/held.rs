@@ -26,6 +26,7 @@ use super::plan::{Plan, Planned};
 use super::stage::Stage;
 use super::{Part, Sender};
 use crate::core::Core;
+use crate::input::dispatch::Place;
 use crate::input::registry::Entry;
 use crate::message::gathering::Target;
 use crate::message::{Client, Message, Origin};
@@ -281,7 +282,7 @@ impl Core {
                     break;
                 }
                 HeldCommand::Shard(owned) => {
-                    let place = self.place(owned.command, owned.arguments());
+                    let place = held.place_of(self.place(owned.command, owned.arguments()));
                     self.plan(&mut plan, &owned.planned(held.plan.sender.client), place);
                 }
                 // What it asks for must show what the commands before it did.
@@ -445,6 +446,15 @@ impl Core {
 }
 
 impl Held {
+    /// Where a command runs: on a shard that takes part, and so is settled. One that is refused
+    /// whatever its keys has its place at home, which may hold none.
+    fn place_of(&self, place: Place) -> Place {
+        match (place, self.shards.first()) {
+            (Place::One(shard), Some(first)) if !self.shards.contains(&shard) => Place::One(*first),
+            _ => place,
+        }
+    }
+
     /// The shards that log a part: all, where anything may have been changed.
     fn writers(&self) -> Participants {
         let mut writers = Participants::new();
