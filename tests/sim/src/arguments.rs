@@ -22,14 +22,14 @@ pub(crate) enum Task {
 }
 
 const USAGE: &str = "\
-usage: sim [--seeds N] [--from S]     N simulations (10000), from seed S (1) on
+usage: sim [--seeds N] [--from S]     N simulations (50000), from seed S (1) on
        sim --seed N [--trace]         one of them again; what fails is shrunk and shown
        sim --canaries [--seeds N]     every deliberate mistake must be found within N seeds (2000)
   --shards N      no more than N core threads (16)
   --usual         without RENAME, COPY, MSETNX, MULTI, EXEC, WATCH, SELECT, MOVE, SWAPDB";
 
 /// Simulations unless `--seeds` says otherwise: what CI runs.
-const SEEDS: u64 = 10_000;
+const SEEDS: u64 = 50_000;
 
 /// Seeds within which a canary must be found.
 const CANARY_SEEDS: u64 = 2_000;
