@@ -29,6 +29,7 @@ use crate::canary::{self, Canary};
 use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
 use crate::input::dispatch::Request;
+use crate::message::contents::empty;
 use crate::message::mail::Mail;
 use crate::message::work::Unit;
 use crate::message::{Client, Message, Origin, Purpose, Queued, Work};
@@ -148,9 +149,9 @@ impl Runs {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.each.clear();
-        self.reply_ends.clear();
-        self.parts.clear();
+        empty(&mut self.each);
+        empty(&mut self.reply_ends);
+        empty(&mut self.parts);
     }
 
     /// Which part of a transaction a run is.

@@ -226,21 +226,25 @@ impl Work {
 
     /// Empties it for the next use. Buffers that grew beyond [`KEPT_BYTES_MAX`] are given back.
     pub(crate) fn clear(&mut self) {
-        self.commands.clear();
+        empty(&mut self.commands);
         self.runs.clear();
-        self.text.spans.clear();
+        empty(&mut self.text.spans);
+        empty(&mut self.text.bytes);
+        empty(&mut self.reply);
         self.part = None;
         self.framed = false;
         self.stage = None;
         self.watcher = None;
         self.silent = false;
         self.stopped = Stopped::default();
-        for buffer in [&mut self.text.bytes, &mut self.reply] {
-            buffer.clear();
-            if buffer.capacity() > KEPT_BYTES_MAX {
-                *buffer = Vec::new();
-            }
-        }
+    }
+}
+
+/// Empties a buffer for the next use, and gives back what it has beyond [`KEPT_BYTES_MAX`].
+pub(crate) fn empty<T>(buffer: &mut Vec<T>) {
+    buffer.clear();
+    if buffer.capacity() * size_of::<T>() > KEPT_BYTES_MAX {
+        *buffer = Vec::new();
     }
 }
 
@@ -249,5 +253,5 @@ pub(crate) fn writes(commands: &[Queued]) -> usize {
     commands.iter().filter(|queued| queued.writes()).count()
 }
 
-/// Bytes of buffer that a recycled message may keep: most runs need a few hundred.
+/// Bytes that each buffer of a recycled message may keep: most runs need a few hundred.
 const KEPT_BYTES_MAX: usize = 16 * 1024;

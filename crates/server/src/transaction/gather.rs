@@ -80,6 +80,13 @@ impl Outline {
         self.pieces.clear();
         self.numbers.clear();
     }
+
+    /// Whether it is small enough to be kept for the next use.
+    pub(crate) fn is_worth_keeping(&self) -> bool {
+        let Self { pieces, numbers } = self;
+        let bytes = pieces.capacity() * size_of::<Piece>() + numbers.capacity() * size_of::<u16>();
+        bytes <= KEPT_BYTES_MAX
+    }
 }
 
 impl Gather {
@@ -106,9 +113,6 @@ impl Gather {
         self.parts.clear();
         self.parts.resize_with(parts, || Replied::Not);
         self.bytes.clear();
-        if self.bytes.capacity() > KEPT_BYTES_MAX {
-            self.bytes = Vec::new();
-        }
     }
 
     /// The replies become an array.
@@ -186,6 +190,11 @@ impl Gather {
         }
     }
 
+    /// Whether it is small enough to be kept for the next use.
+    pub(crate) fn is_worth_keeping(&self) -> bool {
+        self.bytes.capacity() <= KEPT_BYTES_MAX && self.outline.is_worth_keeping()
+    }
+
     /// Gives the boxes back.
     pub(crate) fn take_envelopes(&mut self) -> impl Iterator<Item = Envelope<Message>> {
         self.parts.drain(..).filter_map(|part| match part {
@@ -212,7 +221,7 @@ fn next_reply<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
     reply
 }
 
-/// Capacity that a gather keeps for replies.
+/// Bytes of buffers that a gather, or an outline, may keep when it is done.
 const KEPT_BYTES_MAX: usize = 16 * 1024;
 
 #[cfg(test)]

@@ -26,7 +26,9 @@ impl Spare {
 
     /// A plan was sent.
     pub(crate) fn keep_plan(&mut self, plan: Plan) {
-        self.plan = plan;
+        if plan.outline.is_worth_keeping() {
+            self.plan = plan;
+        }
     }
 
     /// A gather to be begun.
@@ -37,7 +39,7 @@ impl Spare {
     /// A gather, if any, was merged.
     pub(crate) fn keep_gather(&mut self, gather: Option<Box<Gather>>) {
         let room = self.gathers.len() < KEPT_MAX;
-        self.gathers.extend(gather.filter(|_| room));
+        self.gathers.extend(gather.filter(|it| room && it.is_worth_keeping()));
     }
 
     /// An empty queue.
@@ -51,5 +53,28 @@ impl Spare {
             queue.clear();
             self.queues.push(queue);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::fixture::Fixture;
+
+    #[test]
+    fn what_was_large_is_not_kept() {
+        let mut server = Fixture::new(2);
+        let client = server.connect(0);
+        let value = "v".repeat(100_000);
+        server.ask_words(client, &["MSET", "a", &value, "b", &value, "c", &value, "d", "1"]);
+        assert!(server.cores[0].spare.take_gather().is_worth_keeping());
+        let reply = server.ask(client, "MGET a b c d");
+        assert!(reply.len() > 3 * value.len());
+        let names: Vec<String> = (0..20_000).map(|n| format!("k{n}")).collect();
+        let words: Vec<&str> =
+            std::iter::once("EXISTS").chain(names.iter().map(|it| &**it)).collect();
+        assert_eq!(server.ask_words(client, &words), ":0\r\n");
+        let core = &mut server.cores[0];
+        assert!(core.spare.gathers.iter().all(|gather| gather.is_worth_keeping()));
+        assert!(core.spare.plan.outline.is_worth_keeping());
     }
 }
