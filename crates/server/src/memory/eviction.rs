@@ -76,6 +76,7 @@ impl Core {
             && self.settings.keyspace.eviction != EvictionPolicy::NoEviction
             && self.shared.memory_bytes() > max
             && self.shard.keys() > 0
+            && !self.pause.is_active(self.time.unix_ms())
     }
 
     /// Whether memory is above `maxmemory` and only the command itself can be refused.

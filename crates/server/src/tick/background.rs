@@ -227,6 +227,25 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_with_too_much_in_memory_is_no_work() {
+        let (mut server, time) = server(Duration::from_nanos(10));
+        let client = server.connect(0);
+        server.ask(client, "SET k v");
+        let core = &mut server.cores[0];
+        core.settings.limits.memory_bytes_max = 1;
+        core.settings.keyspace.eviction = EvictionPolicy::AllkeysLru;
+        core.shard.keyspace.configure(core.settings.keyspace);
+        core.begin_pause(core.time.unix_ms() + 1000, false);
+        time.pass(Duration::from_millis(100));
+        run(&mut server);
+        assert!(!server.cores[0].has_work(), "nothing may be evicted");
+        assert_eq!(server.cores[0].shard.keys(), 1);
+        time.pass(Duration::from_millis(1000));
+        run(&mut server);
+        assert_eq!(server.cores[0].shard.keys(), 0);
+    }
+
+    #[test]
     fn a_quiet_thread_sleeps_longer_unless_something_is_timed() {
         let (mut server, time) = server(Duration::from_nanos(10));
         let client = server.connect(0);
