@@ -34,7 +34,7 @@ pub struct Wanted {
 
 /// How the command itself goes to the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LogMode {
+enum LogMode {
     /// The request's own bytes, if `dirty` grew.
     #[default]
     Verbatim,
@@ -194,12 +194,6 @@ impl Effects {
         self.mode = LogMode::Nothing;
     }
 
-    /// How the command itself is logged.
-    #[must_use]
-    pub const fn log_mode(&self) -> LogMode {
-        self.mode
-    }
-
     /// Whether the request's own bytes go to the log.
     #[inline]
     #[must_use]
@@ -213,10 +207,23 @@ impl Effects {
         &self.before
     }
 
-    /// To be logged instead of the command; empty unless the mode is [`LogMode::Replaced`].
+    /// To be logged instead of the command; empty unless it is replaced.
     #[must_use]
     pub const fn instead(&self) -> &LoggedCommands {
         &self.instead
+    }
+
+    /// What the log gets, in order, each with its database: `own` is the command as it was sent.
+    pub fn logged<'a>(&'a self, own: (usize, &'a [u8])) -> impl Iterator<Item = (usize, &'a [u8])> {
+        let own = self.logs_verbatim().then_some(own);
+        let instead = (self.mode == LogMode::Replaced).then_some(&self.instead);
+        self.before.iter().chain(own).chain(instead.into_iter().flat_map(LoggedCommands::iter))
+    }
+
+    /// Whether the log gets the command itself, as it was sent or replaced.
+    #[must_use]
+    pub const fn logs_command(&self) -> bool {
+        self.logs_verbatim() || matches!(self.mode, LogMode::Replaced)
     }
 
     /// Whether there is nothing to publish, wake or log besides, perhaps, the request's own bytes:
@@ -297,7 +304,7 @@ mod tests {
         effects.add_dirty(1);
         effects.log_instead(0, &[b"DEL", b"a"]);
         assert!(!effects.logs_verbatim() && !effects.is_plain());
-        assert_eq!(effects.log_mode(), LogMode::Replaced);
+        assert_eq!(effects.mode, LogMode::Replaced);
         effects.clear();
         assert!(effects.is_plain() && effects.instead().is_empty());
         effects.add_dirty(1);

@@ -2,7 +2,7 @@
 
 use commands::{CommandLimits, Outcome, ShardCommand, ShardContext, ShardPlace, Wait};
 use durability::TransactionId;
-use keyspace::{Effects, Keyspace, LogMode, LoggedCommands, Wanted};
+use keyspace::{Effects, Keyspace, LoggedCommands, Wanted};
 use resp::{Arguments, CommandError, Writer};
 
 use crate::log::Log;
@@ -126,7 +126,10 @@ impl Shard {
         }
         match sink {
             Sink::Log => self.log.record(request.client.db, request.arguments, &self.effects),
-            Sink::Kept { commands, .. } => keep(&self.effects, request, commands),
+            Sink::Kept { commands, .. } => {
+                let own = (request.client.db as usize, request.arguments.bytes());
+                self.effects.logged(own).for_each(|(db, it)| commands.push_encoded(db, it));
+            }
             Sink::Nothing => {}
         }
         statistics.counters.keys.changes += self.effects.dirty();
@@ -285,24 +288,6 @@ impl Shard {
         for (db, hash) in &self.prefetched {
             self.keyspace.prefetch_record(*db as usize, *hash);
         }
-    }
-}
-
-/// Keeps what a command did, as the log would.
-fn keep(effects: &Effects, request: &ShardRequest<'_>, kept: &mut LoggedCommands) {
-    for (db, command) in effects.before().iter() {
-        kept.push_encoded(db, command);
-    }
-    match effects.log_mode() {
-        LogMode::Verbatim if effects.dirty() > 0 => {
-            kept.push_encoded(request.client.db as usize, request.arguments.bytes());
-        }
-        LogMode::Replaced => {
-            for (db, command) in effects.instead().iter() {
-                kept.push_encoded(db, command);
-            }
-        }
-        LogMode::Verbatim | LogMode::Nothing => {}
     }
 }
 

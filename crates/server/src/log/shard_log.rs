@@ -9,7 +9,7 @@ use durability::{
     Failure, FsyncPolicy, Gate, Ledger, Part as LogPart, Participants, Refusal, Segment,
     TransactionId,
 };
-use keyspace::{Effects, LogMode, LoggedCommands};
+use keyspace::{Effects, LoggedCommands};
 use resp::Arguments;
 
 use crate::canary::{self, Canary};
@@ -136,21 +136,9 @@ impl Log {
             }
             return;
         }
-        for (db, command) in effects.before().iter() {
+        self.wrote |= effects.logs_command();
+        for (db, command) in effects.logged((db as usize, arguments.bytes())) {
             open.segment.record(db as u32, command);
-        }
-        match effects.log_mode() {
-            LogMode::Verbatim if effects.dirty() > 0 => {
-                self.wrote = true;
-                open.segment.record(db, arguments.bytes());
-            }
-            LogMode::Replaced => {
-                self.wrote = true;
-                for (db, command) in effects.instead().iter() {
-                    open.segment.record(db as u32, command);
-                }
-            }
-            LogMode::Verbatim | LogMode::Nothing => {}
         }
     }
 
