@@ -225,7 +225,12 @@ impl Core {
             pending.clear();
             consumed = 0;
         } else if consumed > pending.len() / 2 {
-            pending.drain(..consumed);
+            if pending.capacity() > PENDING_KEPT_BYTES_MAX {
+                let rest = pending[consumed..].to_vec();
+                self.shard.keyspace.doomed_mut().push_bytes(std::mem::replace(&mut pending, rest));
+            } else {
+                pending.drain(..consumed);
+            }
             consumed = 0;
         }
         connection.input.consumed = consumed;
@@ -274,6 +279,8 @@ impl Core {
             self.end_wait(key, End::Gone, None);
         }
         let mut connection = self.connections.remove(token)?;
+        let unread = std::mem::take(&mut connection.input.pending);
+        self.shard.keyspace.doomed_mut().push_bytes(unread);
         self.end_watching(connection.session.multi.take_watching());
         self.shared.connection_closed(self.mail.shard);
         Some(connection)

@@ -201,3 +201,40 @@ impl Parsed {
         Arguments::new(bytes, &self.spans[command.spans.clone()])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::fixture::{Fixture, FixtureClient};
+
+    /// A client that has sent most of a command with a value of 3 MiB, and what is missing.
+    fn begun(server: &mut Fixture) -> (FixtureClient, Vec<u8>) {
+        let value = "v".repeat(3 << 20);
+        let mut command = format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${}\r\n", value.len());
+        command.push_str(&value);
+        let client = server.connect(0);
+        server.give(client, command.as_bytes());
+        assert!(server.cores[0].shard.keyspace.doomed().is_empty());
+        (client, b"\r\n".to_vec())
+    }
+
+    #[test]
+    fn what_a_large_command_came_in_is_freed_in_slices() {
+        for behind in ["", "PING\r\nPI"] {
+            let mut server = Fixture::new(1);
+            let (client, mut rest) = begun(&mut server);
+            rest.extend_from_slice(behind.as_bytes());
+            assert!(server.send(client, &rest).starts_with("+OK\r\n"));
+            assert!(!server.cores[0].shard.keyspace.doomed().is_empty(), "{behind:?}");
+            let connections = server.cores[0].connections.iter();
+            assert!(connections.map(|it| it.input.pending.capacity()).sum::<usize>() < 1 << 20);
+        }
+    }
+
+    #[test]
+    fn what_a_client_left_unfinished_is_freed_in_slices() {
+        let mut server = Fixture::new(1);
+        let (client, _) = begun(&mut server);
+        server.disconnect(client);
+        assert!(!server.cores[0].shard.keyspace.doomed().is_empty());
+    }
+}
