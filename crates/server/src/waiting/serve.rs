@@ -42,6 +42,10 @@ impl Core {
 
     fn begin_waiting_here(&mut self, request: &Request<'_>) {
         self.drain_inbox();
+        if self.connections.find(request.key).is_none_or(|it| it.session.modes.close_now) {
+            // What came before has closed it: nothing is taken for it.
+            return;
+        }
         let idle = self.shard.holds.is_idle();
         if !idle {
             let claimed = self.claimed_by_command(request.command, *request.arguments);
