@@ -86,7 +86,7 @@ pub(crate) struct Held {
     stage: Gather,
     /// Whether it is the one that settles.
     settling: bool,
-    /// The replies so far.
+    /// The replies so far. Of a command that waits: its answer, if its wait ends before this has.
     replies: Vec<u8>,
     /// A watched key was touched, or the wait it was to end has ended: nothing runs.
     dirty: bool,
@@ -257,7 +257,7 @@ impl Core {
             held.next += 1;
             if is_attempt {
                 held.wait = self.shard.asked.take();
-                self.note_attempt(key, held.wait.as_deref());
+                self.note_attempt(key, id, held.wait.as_deref());
                 if held.wait.is_some() && !self.still_waits(key, held.place) {
                     // It ended in that moment: what it would join it has left already.
                     (held.wait, held.dirty) = (None, true);
@@ -342,7 +342,10 @@ impl Core {
     fn end_held(&mut self, held: &Held) {
         let sender = &held.plan.sender;
         if held.plan.waits.is_some() && (held.dirty || held.wait.is_some()) {
-            // Its wait goes on, or was answered when it ended.
+            // Its wait goes on, or was answered when it ended; or is answered now.
+            if !held.replies.is_empty() {
+                self.settle_place(sender.key, held.place, held.replies.clone());
+            }
             return;
         }
         let mut reply = Vec::new();
@@ -367,6 +370,14 @@ impl Core {
         if connection.ended {
             drop(self.handle_ended(sender.key.token));
         }
+    }
+
+    /// Has an attempt of a command that waits answer it, as soon as the attempt has settled: what it
+    /// saw is written then. The reply comes back if it has.
+    pub(crate) fn answer_settled(&mut self, id: TransactionId, reply: Vec<u8>) -> Option<Vec<u8>> {
+        let Some(held) = self.held.get_mut(&id) else { return Some(reply) };
+        held.replies = reply;
+        None
     }
 
     /// What an attempt of a command that may wait changes in the lines of a shard, as it settles.

@@ -22,6 +22,7 @@
 //! attempt gives everything back.
 
 use commands::{Otherwise, Wait};
+use durability::TransactionId;
 use resp::{CommandError, Writer};
 use spec::{Flags, shard_of_slot, slot_of};
 
@@ -44,6 +45,8 @@ pub(crate) struct Apart {
     trying: bool,
     /// Since the first attempt ended in waiting.
     wait: Option<Standing>,
+    /// The last attempt that ended in waiting.
+    in_vain: Option<TransactionId>,
 }
 
 /// How long a command waits, and what it answers in vain.
@@ -74,7 +77,7 @@ impl Core {
         let Some(connection) = self.connections.find(key) else { return };
         let place = connection.pipeline.open(silent);
         connection.input.held = Held::Barrier;
-        let apart = Apart { command, sender, trying: false, wait: None };
+        let apart = Apart { command, sender, trying: false, wait: None, in_vain: None };
         connection.waiting = Some(Box::new(Blocked::apart(place, apart)));
         self.attempt_apart(key);
     }
@@ -119,7 +122,12 @@ impl Core {
     }
 
     /// An attempt has run its command. `wait`: in vain.
-    pub(crate) fn note_attempt(&mut self, key: ConnectionKey, wait: Option<&Wait>) {
+    pub(crate) fn note_attempt(
+        &mut self,
+        key: ConnectionKey,
+        id: TransactionId,
+        wait: Option<&Wait>,
+    ) {
         let Some(wait) = wait else { return self.forget_apart(key) };
         let until_ms = self.end_of(wait);
         let Some(connection) = self.connections.find(key) else { return };
@@ -127,6 +135,7 @@ impl Core {
         blocked.parked = true;
         let Decides::Home(apart) = &mut blocked.decides else { return };
         apart.trying = false;
+        apart.in_vain = Some(id);
         if apart.wait.is_none() {
             apart.wait = Some(Standing { until_ms, otherwise: wait.otherwise });
             if let Some(until_ms) = until_ms {
@@ -176,7 +185,7 @@ impl Core {
         let Some(blocked) = &connection.waiting else { return };
         let origin = Origin { home, connection: key, place: blocked.place, part: 0 };
         let Decides::Home(apart) = &blocked.decides else { return };
-        let has_lines = apart.wait.is_some();
+        let (has_lines, in_vain) = (apart.wait.is_some(), apart.in_vain);
         self.forget_apart(key);
         // What an attempt under way settles last it finds out by itself, and leaves the lines, too.
         if has_lines {
@@ -187,7 +196,14 @@ impl Core {
                 });
             }
         }
-        self.settle_place(key, origin.place, reply);
+        // An answer says that no key was there: whatever took it away has to be written first.
+        let reply = match in_vain.filter(|_| !reply.is_empty()) {
+            Some(id) => self.answer_settled(id, reply),
+            None => Some(reply),
+        };
+        if let Some(reply) = reply {
+            self.settle_place(key, origin.place, reply);
+        }
     }
 
     /// A connection of ours does not wait any more.

@@ -5,6 +5,8 @@ use std::time::Duration;
 use config::Config;
 use net::{Clock, VirtualTime};
 
+use super::End;
+use crate::clients::connections::ConnectionKey;
 use crate::fixture::{Fixture, FixtureClient};
 use crate::simulation::{Client, Options, Server};
 
@@ -324,6 +326,28 @@ fn who_may_be_gone_at_any_moment_keeps_nobody_waiting() {
             assert_eq!(server.take(next), pair("k", "v"), "{line} {turns}");
             assert!(server.cores.iter().all(|core| core.shard.waiting.is_empty()));
         }
+    }
+}
+
+#[test]
+fn who_waited_in_vain_is_answered_when_what_it_saw_is_written() {
+    for turns in 0..12 {
+        let mut server = Fixture::new(3);
+        let client = server.connect(0);
+        server.give(client, b"BTAKE a k c 0\r\n");
+        for turn in 0..turns {
+            server.tick(turn % 3);
+        }
+        let core = &mut server.cores[0];
+        let waits = core.connections.iter().any(|it| it.is_blocked());
+        let (token, generation) =
+            core.connections.iter_mut().map(|(token, it)| (token, it.generation)).next().unwrap();
+        core.end_wait(ConnectionKey { token, generation }, End::Timeout, None);
+        let (place, settled) = (core.connections.at(token).unwrap(), core.held.is_empty());
+        let is_answered = place.pipeline.is_empty();
+        assert!(!waits || is_answered == settled, "after {turns} turns");
+        server.settle();
+        assert!(!waits || server.take(client) == "*-1\r\n", "after {turns} turns");
     }
 }
 
