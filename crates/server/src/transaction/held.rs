@@ -372,8 +372,8 @@ impl Core {
         }
     }
 
-    /// Has an attempt of a command that waits answer it, as soon as the attempt has settled: what it
-    /// saw is written then. The reply comes back if it has.
+    /// Has an attempt of a command that waits answer it, as soon as it has settled: what it saw is
+    /// written then. The reply comes back if it has.
     pub(crate) fn answer_settled(&mut self, id: TransactionId, reply: Vec<u8>) -> Option<Vec<u8>> {
         let Some(held) = self.held.get_mut(&id) else { return Some(reply) };
         held.replies = reply;

@@ -1,5 +1,7 @@
 //! MULTI, EXEC, WATCH and commands that need keys together, on servers of several sizes.
 
+use keyspace::EvictionPolicy;
+
 use crate::fixture::{Fixture, FixtureClient};
 
 /// Sends lines in one pipeline and expects these replies.
@@ -221,18 +223,23 @@ fn a_session_that_ends_or_resets_watches_nothing() {
 fn no_key_is_evicted_between_the_commands_of_an_exec() {
     let mut server = Fixture::new(1);
     let client = server.connect(0);
-    let core = &mut server.cores[0];
-    core.publish_memory();
-    let max = core.shared.memory_bytes() + 64 * 1024;
-    let limit = format!("CONFIG SET maxmemory {max} maxmemory-policy allkeys-lru");
-    expect(&mut server, client, &[(&limit, "+OK\r\n"), ("MULTI", "+OK\r\n")]);
+    expect(&mut server, client, &[("MULTI", "+OK\r\n")]);
     let value = "x".repeat(1000);
     let keys = 200;
     for key in 0..keys {
         expect(&mut server, client, &[(&format!("SET {key} {value}"), "+QUEUED\r\n")]);
     }
+    expect(&mut server, client, &[("DBSIZE", "+QUEUED\r\n")]);
+    // There is room for the queue, and not for all that it is going to write.
+    let core = &mut server.cores[0];
+    core.publish_memory();
+    core.settings.limits.memory_bytes_max = core.shared.memory_bytes() + 64 * 1024;
+    core.settings.keyspace.eviction = EvictionPolicy::AllkeysLru;
+    core.shard.keyspace.configure(core.settings.keyspace);
     let replies = format!("*{}\r\n{}:{keys}\r\n", keys + 1, "+OK\r\n".repeat(keys));
-    expect(&mut server, client, &[("DBSIZE", "+QUEUED\r\n"), ("EXEC", &replies)]);
-    assert_eq!(server.ask(client, "SET next x"), "+OK\r\n");
-    assert!(server.cores[0].shard.keys() < keys, "room is made for the next one");
+    expect(&mut server, client, &[("EXEC", &replies)]);
+    // With room for nothing it is made at the next one's expense.
+    server.cores[0].settings.limits.memory_bytes_max = 1;
+    server.ask(client, "SET next x");
+    assert!(server.cores[0].shard.keys() < keys, "keys can be evicted");
 }

@@ -150,8 +150,15 @@ fn answer(texts: &mut Texts, state: &mut State, session: usize, operation: &Oper
             let mut replies = vec![Reply::Null, Reply::Simple("OK".into())];
             replies.extend(errors.map(|text| Reply::Error(text.to_owned())));
             replies.extend((0..100).map(Reply::Integer));
-            let known = (0..).map_while(|at| texts.nth(at));
-            replies.extend(known.map(|text| Reply::Bulk(text.to_vec())));
+            let known: Vec<_> = (0..).map_while(|at| texts.nth(at)).map(<[u8]>::to_vec).collect();
+            if let Operation::Take { keys, .. } = operation {
+                for (key, text) in keys.iter().flat_map(|key| known.iter().map(move |it| (key, it)))
+                {
+                    let pair = vec![Reply::Integer(*key as i64), Reply::Bulk(text.clone())];
+                    replies.push(Reply::Array(pair));
+                }
+            }
+            replies.extend(known.into_iter().map(Reply::Bulk));
             first_fit(texts, state, session, operation, replies).expect("something fits")
         }
     }
