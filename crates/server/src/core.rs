@@ -453,7 +453,7 @@ impl Core {
 /// `output/flow.rs`.
 pub(crate) const PIPELINE_PLACES_MAX: usize = 256;
 
-/// Messages whose keys are brought near together: two rounds of a pipeline's commands.
+/// Messages that are no bundles whose keys are brought near together.
 const PREFETCH_MESSAGES_MAX: usize = 64;
 
 /// Capacity that an emptied input buffer may keep.

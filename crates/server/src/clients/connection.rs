@@ -135,7 +135,7 @@ impl Connection {
 
     /// Whether it waits for keys, as far as is known here.
     pub(crate) fn is_blocked(&self) -> bool {
-        self.waiting.as_ref().is_some_and(|blocked| blocked.parked)
+        self.waiting.as_ref().is_some_and(|blocked| blocked.tried_in_vain)
     }
 
     /// Bytes of replies that are here: in the output, or waiting for their turn.

@@ -6,7 +6,8 @@
 //!   anything else of this connection happens, so the order of effects is that of the commands.
 //! - Several shards: a transaction (`transaction/`), whose parts join the bundles as well, unless
 //!   it holds keys.
-//! - The keys are held by a transaction: the command waits as a message does (`holds.rs`).
+//! - The keys are held by a transaction: the command waits as a message does
+//!   (`transaction/holds.rs`).
 //! - It may wait for keys: `waiting/`.
 //! - Between MULTI and EXEC: it is queued (`transaction/multi.rs`).
 //!

@@ -221,7 +221,8 @@ impl Bundles {
         self.open[shard].as_ref().is_some_and(|envelope| envelope.work.fills_bundle())
     }
 
-    /// Whether a connection's commands are to join the bundles: some of them are in.
+    /// Whether a connection's commands are to join the bundles: some of them are in, or will be, as
+    /// its input names keys of other shards.
     #[inline]
     pub(crate) fn hold_commands_of(&self, pipeline: &Pipeline) -> bool {
         pipeline.bundled_in == self.epoch

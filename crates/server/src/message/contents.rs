@@ -3,7 +3,8 @@
 //! A message is a box that goes from a connection's home to a shard and comes back as the reply:
 //! the same allocation, with the same buffers, recycled by its home. It carries a *bundle*: runs of
 //! consecutive commands of one connection each (`bundle.rs`), or a single run, which had to wait
-//! for held keys, or a stage of a transaction that holds its keys.
+//! for held keys or which a log refused, or a stage of a transaction that holds its keys, or one
+//! command that may wait for keys. Besides: connections on their way to their home, and calls.
 
 use std::ops::Range;
 

@@ -108,8 +108,8 @@ impl Core {
         }
     }
 
-    /// Parts of this thread's own transactions that ran here: their replies join the outputs, which
-    /// depend on this tick like everything else replied in it.
+    /// Messages of this thread that ran here: bundles, waits, stages. Their replies join the
+    /// outputs, which depend on this tick like everything else replied in it.
     fn settle_own_messages(&mut self) {
         let home = self.mail.shard as u16;
         let is_own = |envelope: &mut Envelope<Message>| envelope.work.origin.home == home;

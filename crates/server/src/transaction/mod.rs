@@ -26,6 +26,13 @@
 //!
 //! pays for none of this: an EXEC whose keys live on one shard is one run in the bundle for it, or
 //! a call at home (`exec.rs`).
+//!
+//! # The files
+//!
+//! - `multi`, `watchers`: MULTI's queue, WATCH; `exec`: which way an EXEC goes
+//! - `plan`, `rebuilt`: commands laid out over shards; `send`: their parts on the way; `gather`:
+//!   their replies put together; `spare`: what the next ones use again
+//! - `held`, `stage`, `holds`, `lend`: transactions that hold keys; `numbers`: maps for them
 
 mod exec;
 mod gather;

@@ -1,5 +1,6 @@
-//! Commands laid out over the shards that they concern: one message for each, however many
-//! commands there are, and for each command where its reply will come from.
+//! Commands laid out over the shards that they concern: one run of the tick's bundle for each (or a
+//! message, for a stage of a transaction that holds keys), however many commands there are, and for
+//! each command where its reply will come from.
 
 use commands::{Across, Merge, ShardCommand};
 use net::Envelope;

@@ -132,7 +132,7 @@ impl Core {
         let until_ms = self.end_of(wait);
         let Some(connection) = self.connections.find(key) else { return };
         let Some(blocked) = &mut connection.waiting else { return };
-        blocked.parked = true;
+        blocked.tried_in_vain = true;
         let Decides::Home(apart) = &mut blocked.decides else { return };
         apart.trying = false;
         apart.in_vain = Some(id);

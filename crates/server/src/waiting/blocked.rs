@@ -9,7 +9,7 @@ pub(crate) struct Blocked {
     /// Who decides how it ends.
     pub(crate) decides: Decides,
     /// Whether the command was tried in vain, and so the client is seen to wait.
-    pub(crate) parked: bool,
+    pub(crate) tried_in_vain: bool,
 }
 
 /// Who decides how a wait ends.
@@ -23,11 +23,11 @@ pub(crate) enum Decides {
 impl Blocked {
     /// A command was sent to its shard.
     pub(crate) fn on(shard: usize, place: u64) -> Self {
-        Self { place, decides: Decides::Shard(shard), parked: false }
+        Self { place, decides: Decides::Shard(shard), tried_in_vain: false }
     }
 
     /// A command with keys on several shards.
     pub(crate) fn apart(place: u64, apart: Apart) -> Self {
-        Self { place, decides: Decides::Home(apart), parked: false }
+        Self { place, decides: Decides::Home(apart), tried_in_vain: false }
     }
 }

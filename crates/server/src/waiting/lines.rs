@@ -58,6 +58,13 @@ pub(crate) struct Ready {
     pub(crate) granted: Vec<u64>,
 }
 
+impl Ready {
+    /// The line of a key is to be looked at from a number on, whoever claims keys.
+    fn new(db: u32, key: &[u8], from: Number) -> Self {
+        Self { db, key: key.into(), from, granted: Vec::new() }
+    }
+}
+
 /// One that waits.
 pub(crate) struct Waiter {
     pub(crate) origin: Origin,
@@ -189,7 +196,7 @@ impl Lines {
             let db = of.db as u32;
             let line = self.lines.get(&db).and_then(|lines| lines.get_key_value(of.key));
             if let Some((key, _)) = line {
-                self.ready.push_back(Ready { db, key: key.clone(), from: 0, granted: Vec::new() });
+                self.ready.push_back(Ready::new(db, key, 0));
             }
         }
         for change in effects.database_changes() {
@@ -212,12 +219,7 @@ impl Lines {
         let first = |line: &Line| line.numbers.first().copied();
         let mut keys: Vec<_> = lines.iter().map(|(key, line)| (first(line), key)).collect();
         keys.sort_unstable();
-        let ready = keys.into_iter().map(|(_, key)| Ready {
-            db,
-            key: key.clone(),
-            from: 0,
-            granted: Vec::new(),
-        });
+        let ready = keys.into_iter().map(|(_, key)| Ready::new(db, key, 0));
         self.ready.extend(ready);
     }
 
@@ -225,20 +227,14 @@ impl Lines {
     pub(crate) fn make_ready_behind(&mut self, number: Number) {
         let Some(waiter) = self.waiters.get(&number) else { return };
         let (db, from) = (waiter.db, number + 1);
-        let ready =
-            waiter.keys.iter().map(|key| Ready { db, key: key.clone(), from, granted: Vec::new() });
+        let ready = waiter.keys.iter().map(|key| Ready::new(db, key, from));
         self.ready.extend(ready);
     }
 
     /// The lines in which somebody stood who has left are to be looked at.
     pub(crate) fn make_ready_after(&mut self, left: &Waiter) {
         let db = left.db;
-        let ready = left.keys.iter().map(|key| Ready {
-            db,
-            key: key.clone(),
-            from: 0,
-            granted: Vec::new(),
-        });
+        let ready = left.keys.iter().map(|key| Ready::new(db, key, 0));
         self.ready.extend(ready);
     }
 

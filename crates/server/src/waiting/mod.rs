@@ -18,6 +18,7 @@
 //! - `apart`: waiting for keys of several shards
 //! - `ends`: all other ends of a wait: its time, CLIENT UNBLOCK, a client that is gone
 //! - `blocked`: what the home knows of its connection that waits
+//! - `trial`: two commands that wait, for tests and the simulator
 //!
 //! # Who decides
 //!

@@ -155,7 +155,7 @@ impl Core {
         if let Some(connection) = self.connections.find(origin.connection)
             && let Some(blocked) = &mut connection.waiting
         {
-            blocked.parked |= blocked.place == origin.place;
+            blocked.tried_in_vain |= blocked.place == origin.place;
         }
         self.end_idle_wait(origin.connection);
     }
