@@ -53,5 +53,5 @@ pub use sections::server::{
 pub use sections::snapshot::{Sanitize, SavePoint, Snapshot};
 pub use sections::tls::{AuthClients, Tls, TlsFiles, TlsSessions};
 pub use set::{Change, SetError};
-pub use split::{quote, split};
+pub use split::{quote, quote_always, split};
 pub use text::Text;

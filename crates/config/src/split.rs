@@ -27,7 +27,14 @@ pub fn quote(argument: &[u8]) -> Vec<u8> {
     if !argument.is_empty() && argument[0] != b'#' && argument.iter().all(plain) {
         return argument.to_vec();
     }
-    let mut line = vec![b'"'];
+    let mut line = Vec::new();
+    quote_always(&mut line, argument);
+    line
+}
+
+/// Appends an argument between double quotes, as Redis prints it.
+pub fn quote_always(line: &mut Vec<u8>, argument: &[u8]) {
+    line.push(b'"');
     for byte in argument {
         match byte {
             b'"' | b'\\' => line.extend_from_slice(&[b'\\', *byte]),
@@ -41,7 +48,6 @@ pub fn quote(argument: &[u8]) -> Vec<u8> {
         }
     }
     line.push(b'"');
-    line
 }
 
 /// The arguments, each quoted where it must be, with a space between.

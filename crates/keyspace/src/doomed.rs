@@ -115,8 +115,8 @@ impl Doomed {
         while steps > 0 {
             let taken = match self.queue.pop_front() {
                 None => return false,
-                Some(Doom::Object(object)) => self.free_object(object),
-                Some(Doom::Bytes(object)) => self.free_bytes(object),
+                Some(Doom::Object(object)) => self.free_object(object, true),
+                Some(Doom::Bytes(object)) => self.free_object(object, false),
                 Some(Doom::Table(table)) => self.free_table(table),
             };
             steps = steps.saturating_sub(taken.max(1));
@@ -124,25 +124,15 @@ impl Doomed {
         !self.queue.is_empty()
     }
 
-    /// Frees a piece of an object; returns how many steps that was.
-    fn free_object(&mut self, mut object: Object) -> usize {
+    /// Frees a piece of an object; returns how many steps that was. `counted`: as an object.
+    fn free_object(&mut self, mut object: Object, counted: bool) -> usize {
         let before = object.heap_bytes();
         if object.free_slice() {
-            self.pending -= 1;
-            self.freed += 1;
+            self.pending -= u64::from(counted);
+            self.freed += u64::from(counted);
             return before / STEP_BYTES;
         }
-        self.queue.push_front(Doom::Object(object));
-        STEPS_A_UNIT
-    }
-
-    /// The same of bytes that do not count.
-    fn free_bytes(&mut self, mut object: Object) -> usize {
-        let before = object.heap_bytes();
-        if object.free_slice() {
-            return before / STEP_BYTES;
-        }
-        self.queue.push_front(Doom::Bytes(object));
+        self.queue.push_front(if counted { Doom::Object(object) } else { Doom::Bytes(object) });
         STEPS_A_UNIT
     }
 

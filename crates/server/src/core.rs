@@ -21,6 +21,7 @@ use crate::input::parsed::Parsed;
 use crate::input::registry::Registry;
 use crate::life::ending::Ending;
 use crate::memory::heap::Heap;
+use crate::memory::kept::KEPT_BYTES_MAX;
 use crate::message::bundle::Bundles;
 use crate::message::gathering::Gatherings;
 use crate::message::mail::Mail;
@@ -218,14 +219,14 @@ impl Core {
         consumed += self.consume(key, &pending[consumed..]);
         let Some(connection) = self.connections.find(key) else { return };
         if consumed == pending.len() {
-            if pending.capacity() > PENDING_KEPT_BYTES_MAX {
+            if pending.capacity() > KEPT_BYTES_MAX {
                 // What a value of 100 MB came in takes as long to free as the value itself.
                 self.shard.keyspace.doomed_mut().push_bytes(std::mem::take(&mut pending));
             }
             pending.clear();
             consumed = 0;
         } else if consumed > pending.len() / 2 {
-            if pending.capacity() > PENDING_KEPT_BYTES_MAX {
+            if pending.capacity() > KEPT_BYTES_MAX {
                 let rest = pending[consumed..].to_vec();
                 self.shard.keyspace.doomed_mut().push_bytes(std::mem::replace(&mut pending, rest));
             } else {
@@ -455,6 +456,3 @@ pub(crate) const PIPELINE_PLACES_MAX: usize = 256;
 
 /// Messages that are no bundles whose keys are brought near together.
 const PREFETCH_MESSAGES_MAX: usize = 64;
-
-/// Capacity that an emptied input buffer may keep.
-const PENDING_KEPT_BYTES_MAX: usize = 16 * 1024;

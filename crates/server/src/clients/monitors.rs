@@ -11,7 +11,6 @@
 //! Whether a connection still is a monitor is looked up when there is something to show; one that
 //! left (closed, RESET) is taken off the lists then.
 
-use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -79,29 +78,10 @@ fn line(unix_us: u64, db: u32, peer: &Peer, words: &[&[u8]]) -> Vec<u8> {
     let mut line = format!("+{seconds}.{microseconds:06} [{db} {client}]").into_bytes();
     for word in words {
         line.push(b' ');
-        quote(&mut line, word);
+        config::quote_always(&mut line, word);
     }
     line.extend_from_slice(b"\r\n");
     line
-}
-
-/// Appends a word between quotes, as Redis prints it.
-fn quote(line: &mut Vec<u8>, word: &[u8]) {
-    line.push(b'"');
-    for byte in word {
-        match byte {
-            b'\\' | b'"' => line.extend_from_slice(&[b'\\', *byte]),
-            b'\n' => line.extend_from_slice(b"\\n"),
-            b'\r' => line.extend_from_slice(b"\\r"),
-            b'\t' => line.extend_from_slice(b"\\t"),
-            0x07 => line.extend_from_slice(b"\\a"),
-            0x08 => line.extend_from_slice(b"\\b"),
-            b' '..=b'~' => line.push(*byte),
-            // Writing into a vector cannot fail.
-            other => drop(write!(line, "\\x{other:02x}")),
-        }
-    }
-    line.push(b'"');
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::clients::connections::ConnectionKey;
 use crate::clients::session::Session;
 use crate::core::Core;
 use crate::input::registry::{Action, Entry};
+use crate::memory::kept::empty;
 use crate::message::gathering::{Question, Target};
 use crate::transaction::Piece;
 use crate::transaction::multi::Exec;
@@ -90,8 +91,7 @@ pub(crate) fn run(
             connection.reply_buffer().extend_from_slice(&reply);
         }
     }
-    reply.clear();
-    reply.shrink_to(REPLY_KEPT_BYTES_MAX);
+    empty(&mut reply);
     core.reply = reply;
 }
 
@@ -184,6 +184,3 @@ fn shown<'a>(arguments: Arguments<'a>, hidden: &[usize]) -> Vec<&'a [u8]> {
 
 /// What stands for a hidden argument.
 const REDACTED: &[u8] = b"(redacted)";
-
-/// Capacity that the scratch for replies keeps: COMMAND DOCS takes 200 KB, nearly all others fit.
-const REPLY_KEPT_BYTES_MAX: usize = 16 * 1024;

@@ -3,3 +3,4 @@
 pub(crate) mod eviction;
 pub(crate) mod gauge;
 pub(crate) mod heap;
+pub(crate) mod kept;

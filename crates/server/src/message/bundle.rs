@@ -23,19 +23,17 @@
 
 use commands::Across;
 use net::Envelope;
-use resp::Writer;
 
 use crate::canary::{self, Canary};
 use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
 use crate::input::dispatch::Request;
-use crate::message::contents::empty;
+use crate::memory::kept::empty;
 use crate::message::mail::Mail;
 use crate::message::work::Unit;
 use crate::message::{Client, Message, Origin, Purpose, Queued, Work};
 use crate::output::pipeline::Pipeline;
 use crate::output::weave::RunReplies;
-use crate::shard::Sink;
 use crate::transaction::watchers::Watcher;
 use crate::transaction::{Part, Sender, key_range};
 
@@ -189,31 +187,53 @@ impl Bundles {
         self.open[shard].as_mut().map(|envelope| &mut envelope.work)
     }
 
-    /// Begins a run for `shard` that is a part of a transaction: [`Self::complete_run`] follows.
+    /// Begins a run for `shard` that is a part of a transaction, or an EXEC:
+    /// [`Self::complete_part`] or [`Self::complete_exec`] follows.
     pub(crate) fn begin_run(&mut self, shard: usize, client: Client, mail: &mut Mail) {
+        let work = self.open(shard, mail);
+        let commands_end = work.commands.len() as u32;
         let run = Run::new(ConnectionKey::default(), (0, 0), client, false);
-        self.open(shard, mail).runs.each.push(run);
+        work.runs.each.push(Run { commands_end, ..run });
     }
 
-    /// What was added for `shard` since [`Self::begin_run`] is the run of `sender`.
-    ///
+    /// What was added for `shard` since [`Self::begin_run`] is all of an EXEC.
+    pub(crate) fn complete_exec(
+        &mut self,
+        (shard, place): (usize, u64),
+        sender: Sender,
+        watcher: Option<Watcher>,
+    ) {
+        let (run, _) = self.complete_run((shard, place), sender);
+        (run.kind, run.watcher) = (Kind::Exec, watcher);
+    }
+
+    /// What was added for `shard` since [`Self::begin_run`] is this part of a transaction.
+    pub(crate) fn complete_part(
+        &mut self,
+        (shard, place): (usize, u64),
+        sender: Sender,
+        part: Part,
+    ) {
+        let (run, parts) = self.complete_run((shard, place), sender);
+        run.kind = Kind::Part(parts.len() as u16);
+        parts.push(part);
+    }
+
     /// # Panics
     /// If no run was begun.
-    pub(crate) fn complete_run(&mut self, shard: usize, sender: Sender) -> &mut Run {
+    fn complete_run(
+        &mut self,
+        (shard, place): (usize, u64),
+        sender: Sender,
+    ) -> (&mut Run, &mut Vec<Part>) {
         let work = self.work(shard).expect("a run was begun");
         let commands_end = work.commands.len() as u32;
         work.client = sender.client;
-        let run = work.runs.each.last_mut().expect("a run was begun");
+        let Runs { each, parts, .. } = &mut work.runs;
+        let run = each.last_mut().expect("a run was begun");
         (run.connection, run.client, run.silent) = (sender.key, sender.client, sender.silent);
-        run.commands_end = commands_end;
-        run
-    }
-
-    /// The last run for `shard` is this part of a transaction: what it is called.
-    pub(crate) fn add_part(&mut self, shard: usize, part: Part) -> Kind {
-        let Some(work) = self.work(shard) else { return Kind::Several };
-        work.runs.parts.push(part);
-        Kind::Part(work.runs.parts.len() as u16 - 1)
+        (run.place, run.commands_end) = (place, commands_end);
+        (run, parts)
     }
 
     /// Whether nothing more is to be added to the open bundle for `shard`.
@@ -319,13 +339,11 @@ impl Core {
         if several && usize::from(work.origin.home) != self.mail.shard {
             self.prefetch_commands(work, &commands);
         }
-        let limit = self.settings.limits.output_normal.hard_bytes;
         let mut at = 0;
         let Runs { each, reply_ends, parts } = &mut runs;
         for run in each {
-            let begin = reply.len();
             work.origin.connection = run.connection;
-            work.client = run.client;
+            (work.client, work.silent) = (run.client, run.silent);
             let own = &commands[at..run.commands_end as usize];
             at = run.commands_end as usize;
             if run.kind != Kind::Several {
@@ -336,23 +354,7 @@ impl Core {
                 reply_ends.resize(at, reply.len());
                 continue;
             }
-            for queued in own {
-                if run.silent {
-                    // What is not going to be sent counts for nothing.
-                    reply.truncate(begin);
-                } else if limit != 0 && (reply.len() - begin) as u64 >= limit {
-                    run.overflown = true;
-                    break;
-                }
-                if let Err(error) = self.make_room_for(queued.command) {
-                    self.statistics.count_rejected(Some(queued.number), &error);
-                    Writer::new(&mut reply, run.client.protocol).error(&error);
-                } else {
-                    self.run_queued(work, queued, &mut reply, &mut Sink::Log);
-                }
-                self.end_unit();
-                reply_ends.push(reply.len());
-            }
+            run.overflown = self.run_several(work, own, &mut reply, |end| reply_ends.push(end));
             run.reply_end = reply.len();
             // Also those of commands that were not run.
             reply_ends.resize(at, reply.len());

@@ -14,6 +14,7 @@ use spec::Flags;
 
 use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
+use crate::memory::kept::empty;
 use crate::message::bundle::Runs;
 use crate::transaction::watchers::Watcher;
 use crate::transaction::{Part, Stage};
@@ -225,7 +226,7 @@ impl Work {
         Arguments::new(&bytes[queued.bytes.clone()], &spans[queued.spans.clone()])
     }
 
-    /// Empties it for the next use. Buffers that grew beyond [`KEPT_BYTES_MAX`] are given back.
+    /// Empties it for the next use; see [`empty`].
     pub(crate) fn clear(&mut self) {
         empty(&mut self.commands);
         self.runs.clear();
@@ -241,18 +242,7 @@ impl Work {
     }
 }
 
-/// Empties a buffer for the next use, and gives back what it has beyond [`KEPT_BYTES_MAX`].
-pub(crate) fn empty<T>(buffer: &mut Vec<T>) {
-    buffer.clear();
-    if buffer.capacity() * size_of::<T>() > KEPT_BYTES_MAX {
-        *buffer = Vec::new();
-    }
-}
-
 /// How many of these commands may change something.
 pub(crate) fn writes(commands: &[Queued]) -> usize {
     commands.iter().filter(|queued| queued.writes()).count()
 }
-
-/// Bytes that each buffer of a recycled message may keep: most runs need a few hundred.
-const KEPT_BYTES_MAX: usize = 16 * 1024;

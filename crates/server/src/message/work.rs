@@ -33,18 +33,48 @@ impl Core {
     /// Runs the commands of a message, and sends it back when the tick's log is written.
     pub(crate) fn run_now(&mut self, mut envelope: Envelope<Message>) {
         let work = &mut envelope.work;
+        let commands = std::mem::take(&mut work.commands);
+        let mut reply = std::mem::take(&mut work.reply);
         if work.framed || work.part.is_some() {
-            let commands = std::mem::take(&mut work.commands);
-            let mut reply = std::mem::take(&mut work.reply);
             let (framed, watcher) = (work.framed, work.watcher.take());
             let unit = Unit { part: work.part.as_deref(), framed, watcher };
             self.run_unit(work, &commands, &unit, &mut reply);
-            (work.commands, work.reply) = (commands, reply);
         } else {
-            self.run_commands(work, false, &mut Sink::Log);
+            work.stopped.overflown = self.run_several(work, &commands, &mut reply, |_| {});
         }
+        (work.commands, work.reply) = (commands, reply);
         envelope.purpose = Purpose::Replies;
         self.release.hold_message(envelope);
+    }
+
+    /// Runs commands that were sent one after the other, no more, and tells `ended` where each
+    /// reply ends. True: the replies exceed what the client may leave unread, and the commands
+    /// after that were not run.
+    pub(crate) fn run_several(
+        &mut self,
+        work: &Work,
+        commands: &[Queued],
+        reply: &mut Vec<u8>,
+        mut ended: impl FnMut(usize),
+    ) -> bool {
+        let (limit, begin) = (self.settings.limits.output_normal.hard_bytes, reply.len());
+        for queued in commands {
+            if work.silent {
+                // What is not going to be sent counts for nothing.
+                reply.truncate(begin);
+            } else if limit != 0 && (reply.len() - begin) as u64 >= limit {
+                return true;
+            }
+            if let Err(error) = self.make_room_for(queued.command) {
+                self.statistics.count_rejected(Some(queued.number), &error);
+                Writer::new(reply, work.client.protocol).error(&error);
+            } else {
+                self.run_queued(work, queued, reply, &mut Sink::Log);
+            }
+            self.end_unit();
+            ended(reply.len());
+        }
+        false
     }
 
     /// Runs commands of a message that are one step. Nothing of it is ever refused: its home has
@@ -61,10 +91,7 @@ impl Core {
         if dirty {
             return Writer::new(reply, work.client.protocol).null_array();
         }
-        if commands.iter().any(|it| it.command.spec.flags.has(Flags::DENYOOM)) {
-            // Once, before: between its commands no key goes that one of them may have looked at.
-            self.make_room();
-        }
+        self.make_room_once(commands);
         if unit.framed {
             Writer::new(reply, work.client.protocol).array(commands.len());
         }
@@ -78,36 +105,24 @@ impl Core {
         self.end_unit();
     }
 
-    /// Runs the commands of a message one after another. `part`: of a transaction that holds its
-    /// keys, of which nothing is ever refused: its home has asked.
-    pub(crate) fn run_commands(&mut self, work: &mut Work, part: bool, sink: &mut Sink<'_>) {
+    /// Runs the commands of a stage of a transaction that holds its keys. Nothing of it is ever
+    /// refused: its home has asked.
+    pub(crate) fn run_staged(&mut self, work: &mut Work, sink: &mut Sink<'_>) {
         let commands = std::mem::take(&mut work.commands);
         let mut reply = std::mem::take(&mut work.reply);
-        let limit = self.settings.limits.output_normal.hard_bytes;
-        if part && commands.iter().any(|it| it.command.spec.flags.has(Flags::DENYOOM)) {
-            // Once, before: between its commands no key goes that one of them may have looked at.
+        self.make_room_once(&commands);
+        for queued in &commands {
+            self.run_queued(work, queued, &mut reply, sink);
+        }
+        (work.commands, work.reply) = (commands, reply);
+    }
+
+    /// Makes room before commands that are one step: between them no key goes that one of them may
+    /// have looked at.
+    fn make_room_once(&mut self, commands: &[Queued]) {
+        if commands.iter().any(|it| it.command.spec.flags.has(Flags::DENYOOM)) {
             self.make_room();
         }
-        for queued in &commands {
-            // What is not going to be sent counts for nothing; and a transaction runs to its end.
-            if work.silent && !part {
-                reply.clear();
-            } else if limit != 0 && !part && reply.len() as u64 >= limit {
-                work.stopped.overflown = true;
-                break;
-            }
-            if !part && let Err(error) = self.make_room_for(queued.command) {
-                self.statistics.count_rejected(Some(queued.number), &error);
-                Writer::new(&mut reply, work.client.protocol).error(&error);
-                continue;
-            }
-            self.run_queued(work, queued, &mut reply, sink);
-            if !part {
-                self.end_unit();
-            }
-        }
-        work.commands = commands;
-        work.reply = reply;
     }
 
     /// Runs one command of a message.

@@ -11,11 +11,9 @@ use std::io::ErrorKind;
 use crate::clients::connection::{Connection, Sending};
 use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
+use crate::memory::kept::empty;
 use crate::settings::OutputLimit;
 use crate::tick::core_thread::CoreThread;
-
-/// Capacity that an output buffer keeps when everything was sent.
-const OUTPUT_KEPT_BYTES_MAX: usize = 16 * 1024;
 
 /// For how long outputs may be kept back: what one command at a time may take of a core thread.
 const POSTPONED_US_MAX: u64 = 1000;
@@ -212,11 +210,8 @@ fn try_send(ring: &mut net::Ring, token: u32, connection: &mut Connection) -> Fl
     };
     output.base += sendable as u64;
     if sent == output.bytes.len() {
-        output.bytes.clear();
+        empty(&mut output.bytes);
         output.soft_limit_since_ms = 0;
-        if output.bytes.capacity() > OUTPUT_KEPT_BYTES_MAX {
-            output.bytes = Vec::new();
-        }
         return Flushed::Done;
     }
     let rest = output.bytes.split_off(sendable);

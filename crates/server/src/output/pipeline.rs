@@ -20,6 +20,7 @@ use net::Envelope;
 
 use crate::canary::{self, Canary};
 use crate::core::PIPELINE_PLACES_MAX;
+use crate::memory::kept::{KEPT_BYTES_MAX, empty};
 use crate::message::Message;
 use crate::output::flow::Flow;
 use crate::output::weave::{RunReplies, Weave};
@@ -414,12 +415,8 @@ impl Pipeline {
         }
         // What comes next begins where this did: its lines are near.
         self.places.clear();
-        for buffer in [&mut self.after, &mut self.early] {
-            buffer.clear();
-            if buffer.capacity() > KEPT_BYTES_MAX {
-                *buffer = Vec::new();
-            }
-        }
+        empty(&mut self.after);
+        empty(&mut self.early);
         self.moved = 0;
     }
 
@@ -440,9 +437,6 @@ impl Pipeline {
 
 /// The epoch of no bundles.
 const NO_BUNDLES: u64 = 0;
-
-/// Bytes that the buffers of an empty pipeline may keep.
-const KEPT_BYTES_MAX: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests;

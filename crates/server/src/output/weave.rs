@@ -14,6 +14,8 @@
 
 use resp::ReplyReader;
 
+use crate::memory::kept::KEPT_BYTES_MAX;
+
 /// The parts of one place of a pipeline.
 #[derive(Debug, Default)]
 pub(crate) struct Weave {
@@ -53,9 +55,6 @@ pub(crate) struct RunReplies<'a> {
     /// Where the first begins in the message.
     pub(crate) begin: usize,
 }
-
-/// Bytes of buffers that a weave may keep when it is done.
-const KEPT_BYTES_MAX: usize = 16 * 1024;
 
 impl Weave {
     /// The first commands, all of part 0.

@@ -14,7 +14,7 @@ use resp::{Arguments, Writer};
 use super::held::{HeldCommand, HeldPlan, Owned, OwnedArguments};
 use super::multi::{Exec, Queue, Reach, Watching};
 use super::plan::Planned;
-use super::send::Sender;
+use super::send::{Planner, Sender};
 use crate::canary::{self, Canary};
 use crate::clients::connection::Held;
 use crate::clients::connections::ConnectionKey;
@@ -131,7 +131,7 @@ impl Core {
             });
             watcher
         });
-        self.send_exec_plan(sender, plan, watcher);
+        self.send_plan(sender, plan, Planner::Exec(watcher));
     }
 
     fn hold_exec(&mut self, sender: Sender, queue: &Queue, watching: Option<Watching>) {

@@ -15,6 +15,7 @@ use commands::{Merge, Replies};
 use net::Envelope;
 use resp::{Protocol, ReplyReader, Writer};
 
+use crate::memory::kept::KEPT_BYTES_MAX;
 use crate::message::Message;
 
 /// The replies of a transaction's parts, as they come in.
@@ -220,9 +221,6 @@ fn next_reply<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
     *rest = tail;
     reply
 }
-
-/// Bytes of buffers that a gather, or an outline, may keep when it is done.
-const KEPT_BYTES_MAX: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -14,6 +14,7 @@ use crate::commands::{is_exec, runs_in_multi};
 use crate::core::Core;
 use crate::input::dispatch::Place;
 use crate::input::registry::{Action, Entry};
+use crate::memory::kept::KEPT_BYTES_MAX;
 use crate::transaction::Claimed;
 use crate::transaction::watchers::Watcher;
 
@@ -321,6 +322,5 @@ impl Core {
     }
 }
 
-/// Bytes of commands, and commands, that a spent queue may keep room for.
-const KEPT_BYTES_MAX: usize = 16 * 1024;
+/// Commands that a spent queue may keep room for.
 const KEPT_COMMANDS_MAX: usize = 256;

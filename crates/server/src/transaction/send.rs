@@ -12,7 +12,6 @@ use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
 use crate::input::dispatch::{Place, Request};
 use crate::message::Client;
-use crate::message::bundle::Kind;
 use crate::shard::ShardRequest;
 use crate::transaction::watchers::Watcher;
 
@@ -43,6 +42,15 @@ pub(crate) struct Sender {
     pub(crate) silent: bool,
 }
 
+/// Whose plan is sent.
+#[derive(Clone, Copy)]
+pub(crate) enum Planner {
+    /// One command's, on several shards.
+    Command,
+    /// An EXEC's. Whose watches are to be checked: all of them are where the plan's only part goes.
+    Exec(Option<Watcher>),
+}
+
 impl Core {
     /// Sends a command to all the shards that have a part in it, as one step.
     pub(crate) fn begin_transaction(&mut self, request: &Request<'_>) {
@@ -62,31 +70,24 @@ impl Core {
         let mut plan = self.spare.take_plan();
         plan.begin_bundled(self.mail.shards());
         self.plan(&mut plan, &planned, Place::Several);
-        self.send_plan(sender, plan, None);
-    }
-
-    /// Sends the parts of a plan of an EXEC. `watcher`: whose watches are to be checked; all of
-    /// them are where the plan's only part goes.
-    pub(crate) fn send_exec_plan(&mut self, sender: Sender, plan: Plan, watcher: Option<Watcher>) {
-        self.send_plan(sender, plan, Some(watcher));
+        self.send_plan(sender, plan, Planner::Command);
     }
 
     /// Sends the parts of a plan with the tick's bundles, which enter the inboxes as one step.
-    /// `exec`: it is an EXEC, whose WATCH is to be checked, if there is one.
-    fn send_plan(&mut self, sender: Sender, mut plan: Plan, exec: Option<Option<Watcher>>) {
+    pub(crate) fn send_plan(&mut self, sender: Sender, mut plan: Plan, planner: Planner) {
         let Some(connection) = self.connections.find(sender.key) else { return };
         let pipeline = &mut connection.pipeline;
         self.bundles.hold_further_commands_of(pipeline);
-        if let ([only], Some(watcher)) = (&plan.parts[..], exec) {
+        if let ([only], Planner::Exec(watcher)) = (&plan.parts[..], planner) {
             // All of it is there: so is the whole reply.
-            let run = self.bundles.complete_run(only.shard, sender);
-            run.place = pipeline.open(sender.silent);
-            (run.kind, run.watcher) = (Kind::Exec, watcher);
+            let place = pipeline.open(sender.silent);
+            self.bundles.complete_exec((only.shard, place), sender, watcher);
         } else {
             let mut gather = self.spare.take_gather();
             let random = self.shared.random();
             gather.begin(sender.client.protocol, &mut plan.outline, plan.parts.len(), random);
-            if exec.is_some() {
+            if let Planner::Exec(watcher) = planner {
+                debug_assert!(watcher.is_none(), "keys are held where watches are checked first");
                 gather.frame();
             }
             let place = pipeline.open_gather(gather, sender.silent);
@@ -95,9 +96,7 @@ impl Core {
             let participants: Participants = writers.map(|part| part.shard as u16).collect();
             for (index, part) in plan.parts.iter().enumerate() {
                 let part_here = Part { id, participants, index: index as u16 };
-                let kind = self.bundles.add_part(part.shard, part_here);
-                let run = self.bundles.complete_run(part.shard, sender);
-                (run.place, run.kind) = (place, kind);
+                self.bundles.complete_part((part.shard, place), sender, part_here);
             }
         }
         let full = plan.parts.iter().any(|part| self.bundles.is_full(part.shard));

@@ -137,7 +137,7 @@ impl Core {
             self.take_back(lent, now_ms, &mut logged);
         }
         let mut sink = Sink::Kept { commands: &mut logged, now_ms };
-        self.run_commands(&mut envelope.work, true, &mut sink);
+        self.run_staged(&mut envelope.work, &mut sink);
         for loan in std::mem::take(&mut stage.loans) {
             let lent = self.lend(loan, now_ms, &mut logged);
             stage.lent.push(lent);

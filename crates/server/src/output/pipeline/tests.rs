@@ -3,8 +3,9 @@
 use config::Config;
 use spec::{shard_of_slot, slot_of};
 
-use super::{KEPT_BYTES_MAX, Pipeline};
+use super::Pipeline;
 use crate::fixture::{Fixture, FixtureClient};
+use crate::memory::kept::KEPT_BYTES_MAX;
 use crate::output::weave::RunReplies;
 
 const SHARDS: usize = 3;
