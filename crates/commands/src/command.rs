@@ -85,6 +85,29 @@ impl ShardCommand {
             _ => None,
         }
     }
+
+    /// Whether it splits: it has any number of keys, and each shard runs it with its own.
+    #[inline]
+    pub fn splits(&self) -> bool {
+        matches!(self.across, Across::Split { .. })
+    }
+
+    /// Where its keys begin, and how many arguments belong to each; `None` unless it has a range
+    /// of keys from a fixed place, as all that splits has.
+    pub fn key_range(&self) -> Option<(usize, usize)> {
+        let first = self.spec.keys.first()?;
+        let BeginSearch::Index(begin) = first.begin else { return None };
+        let FindKeys::Range { step, .. } = first.find else { return None };
+        Some((usize::from(begin), usize::from(step).max(1)))
+    }
+
+    /// Whether it splits, and these arguments end within the group of a key: it refuses that.
+    pub fn is_uneven(&self, arguments: Arguments<'_>) -> bool {
+        self.splits()
+            && self
+                .key_range()
+                .is_some_and(|(begin, step)| !(arguments.len() - begin).is_multiple_of(step))
+    }
 }
 
 impl std::fmt::Debug for ShardCommand {

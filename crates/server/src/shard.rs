@@ -37,6 +37,10 @@ pub(crate) struct Shard {
     prefetched: Vec<(u32, table::Hash)>,
 }
 
+/// Keys of one command that are brought near the processor before it runs: more would drive each
+/// other out of the nearest cache.
+const PREFETCH_KEYS_MAX: usize = 64;
+
 /// Records that a slice of upkeep may move: some 10 us.
 const MAINTAIN_RECORDS: usize = 64;
 
@@ -281,6 +285,21 @@ impl Shard {
         let hash = self.keyspace.hash(key);
         self.keyspace.prefetch(db as usize, hash);
         self.prefetched.push((db, hash));
+    }
+
+    /// Asks for the buckets of a command's keys: the first one's, or of all where it splits.
+    pub(crate) fn prefetch_buckets(
+        &mut self,
+        db: u32,
+        command: &ShardCommand,
+        arguments: Arguments<'_>,
+    ) {
+        let (begin, step) = match command.splits() {
+            true => command.key_range().unwrap_or((1, 1)),
+            false => (1, arguments.len()),
+        };
+        let keys = arguments.from(begin).iter().step_by(step).take(PREFETCH_KEYS_MAX);
+        keys.for_each(|key| self.prefetch_bucket(db, key));
     }
 
     /// Asks for the records of the keys whose buckets were asked for.

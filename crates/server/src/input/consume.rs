@@ -5,6 +5,7 @@
 //! command that changes how the rest is to be read or held back (any session command, for
 //! simplicity) ends the round.
 
+use commands::ShardCommand;
 use resp::{Arguments, CommandError, ProtocolError, Writer};
 use spec::{shard_of_slot, slot_of};
 
@@ -112,22 +113,25 @@ impl Core {
     /// If there are others, what is for other shards should leave before this one begins with its
     /// own part, and so that joins the bundles as well.
     fn prefetch(&mut self, key: ConnectionKey, parsed: &Parsed, bytes: &[u8]) {
-        if parsed.commands.len() < 2 {
+        let shards = self.mail.shards();
+        let splits = |it: &ParsedCommand| it.shard_command().is_some_and(ShardCommand::splits);
+        if parsed.commands.len() < 2
+            && !(shards == 1 && parsed.commands.first().is_some_and(splits))
+        {
             return;
         }
         let Some(connection) = self.connections.find(key) else { return };
-        let db = connection.session.client.db;
-        let (home, shards) = (self.mail.shard, self.mail.shards());
+        let (db, home) = (connection.session.client.db, self.mail.shard);
         let mut all_here = true;
         self.shard.prefetch_begin();
         for command in &parsed.commands {
-            let Some(Action::Shard(shard_command)) = command.entry.map(|entry| entry.action) else {
-                continue;
-            };
+            let Some(shard_command) = command.shard_command() else { continue };
             let arguments = parsed.arguments(command, bytes);
             if let Some(name) = arguments.get(1).filter(|_| !shard_command.spec.keys.is_empty()) {
                 let shard = || shard_of_slot(slot_of(name), shards);
-                if shards == 1 || command.shard.get().unwrap_or_else(shard) == home {
+                if shards == 1 {
+                    self.shard.prefetch_buckets(db, shard_command, arguments);
+                } else if command.shard.get().unwrap_or_else(shard) == home {
                     self.shard.prefetch_bucket(db, name);
                 } else {
                     all_here = false;

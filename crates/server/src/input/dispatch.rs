@@ -170,7 +170,7 @@ impl Core {
             found = Some(shard);
         });
         // Arguments that contradict the key specs are refused by the command itself, anywhere.
-        let refused = visited.is_err() || crate::transaction::is_uneven(command, arguments);
+        let refused = visited.is_err() || command.is_uneven(arguments);
         match (refused, several) {
             (true, _) => Place::One(self.mail.shard),
             (false, true) => Place::Several,

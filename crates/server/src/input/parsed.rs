@@ -3,9 +3,10 @@
 
 use std::ops::Range;
 
+use commands::ShardCommand;
 use resp::Span;
 
-use crate::input::registry::Entry;
+use crate::input::registry::{Action, Entry};
 
 /// Commands looked at together. Enough to cover the latency of memory several times over; few
 /// enough that what was prefetched is still in the nearest cache when its turn comes.
@@ -53,6 +54,16 @@ impl KnownShard {
     #[inline]
     pub(crate) fn get(self) -> Option<usize> {
         (self.0 != u16::MAX).then_some(usize::from(self.0))
+    }
+}
+
+impl ParsedCommand {
+    /// What it names, if that runs on shards.
+    pub(crate) fn shard_command(&self) -> Option<&'static ShardCommand> {
+        match self.entry?.action {
+            Action::Shard(command) => Some(command),
+            _ => None,
+        }
     }
 }
 

@@ -21,7 +21,6 @@
 //! are in before the bundles are sent. An EXEC that lives on one shard is a run of its own there
 //! ([`Kind::Exec`]). A shard runs either as one step.
 
-use commands::Across;
 use net::Envelope;
 
 use crate::canary::{self, Canary};
@@ -35,7 +34,7 @@ use crate::message::{Client, Message, Origin, Purpose, Queued, Work};
 use crate::output::pipeline::Pipeline;
 use crate::output::weave::RunReplies;
 use crate::transaction::watchers::Watcher;
-use crate::transaction::{Part, Sender, key_range};
+use crate::transaction::{Part, Sender};
 
 /// Most commands that travel as one message: what a message costs is small for each of so many, and
 /// the shard can begin with them while its peer goes on.
@@ -43,10 +42,6 @@ const BUNDLE_COMMANDS_MAX: usize = 64;
 
 /// Most bytes of commands in a message to which another command is added.
 const BUNDLE_BYTES_MAX: usize = 64 * 1024;
-
-/// Keys of one command that are brought near the processor before it runs: more would drive each
-/// other out of the nearest cache.
-const PREFETCH_KEYS_MAX: usize = 64;
 
 /// The messages that collect this tick's commands for shards.
 pub(crate) struct Bundles {
@@ -333,10 +328,7 @@ impl Core {
         let commands = std::mem::take(&mut work.commands);
         let mut runs = std::mem::take(&mut work.runs);
         let mut reply = std::mem::take(&mut work.reply);
-        // The home has brought its own keys near when it parsed them.
-        let several = |it: &Queued| matches!(it.command.across, Across::Split { .. });
-        let several = commands.len() > 1 || commands.first().is_some_and(several);
-        if several && usize::from(work.origin.home) != self.mail.shard {
+        if commands.len() > 1 || commands.first().is_some_and(|it| it.command.splits()) {
             self.prefetch_commands(work, &commands);
         }
         let mut at = 0;
@@ -412,17 +404,15 @@ impl Core {
     }
 
     /// Brings the keys of a message's commands near the processor: first all buckets, then all
-    /// records.
+    /// records. The home has done that with its own keys when it parsed them, but for those of
+    /// commands that split.
     fn prefetch_commands(&mut self, work: &Work, commands: &[Queued]) {
+        let is_home = usize::from(work.origin.home) == self.mail.shard;
         self.shard.prefetch_begin();
-        for queued in commands.iter().filter(|it| !it.command.spec.keys.is_empty()) {
-            let arguments = work.arguments(queued);
-            let (begin, step) = match queued.command.across {
-                Across::Split { .. } => key_range(queued.command).unwrap_or((1, 1)),
-                _ => (1, arguments.len()),
-            };
-            let keys = arguments.from(begin).iter().step_by(step).take(PREFETCH_KEYS_MAX);
-            keys.for_each(|key| self.shard.prefetch_bucket(queued.db, key));
+        let concerned =
+            |it: &&Queued| !it.command.spec.keys.is_empty() && (!is_home || it.command.splits());
+        for queued in commands.iter().filter(concerned) {
+            self.shard.prefetch_buckets(queued.db, queued.command, work.arguments(queued));
         }
         self.shard.prefetch_records();
     }

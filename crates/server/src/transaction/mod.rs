@@ -53,7 +53,7 @@ pub(crate) use held::{HeldCommand, HeldPlan, HeldTransactions, Owned};
 pub(crate) use holds::{Claimed, Holds};
 pub(crate) use lend::Guests;
 pub(crate) use numbers::NumberMap;
-pub(crate) use plan::{Planned, is_uneven, key_range};
+pub(crate) use plan::Planned;
 pub(crate) use send::{Part, Sender, own_part};
 pub(crate) use spare::Spare;
 pub(crate) use stage::Stage;

@@ -161,7 +161,7 @@ impl Core {
     /// Splits a command by its keys: each shard runs the same command with its own keys only.
     fn plan_split(&mut self, plan: &mut Plan, merge: Merge, planned: &Planned<'_>) -> Merged {
         let (arguments, shards) = (planned.arguments, self.mail.shards());
-        let (begin, step) = key_range(planned.command).unwrap_or((arguments.len(), 1));
+        let (begin, step) = planned.command.key_range().unwrap_or((arguments.len(), 1));
         // The shard of each key, and how many keys each shard has.
         plan.keys_of_shard.clear();
         plan.keys_of_shard.resize(shards, 0);
@@ -203,19 +203,4 @@ impl Core {
         }
         Merged { merge, parts: parts..plan.outline.numbers.len(), order }
     }
-}
-
-/// Where the keys of a command that splits begin, and how many arguments belong to each.
-pub(crate) fn key_range(command: &ShardCommand) -> Option<(usize, usize)> {
-    let first = command.spec.keys.first()?;
-    let spec::BeginSearch::Index(begin) = first.begin else { return None };
-    let spec::FindKeys::Range { step, .. } = first.find else { return None };
-    Some((usize::from(begin), usize::from(step).max(1)))
-}
-
-/// Whether the last group of a command that splits is incomplete: the command refuses that.
-pub(crate) fn is_uneven(command: &ShardCommand, arguments: Arguments<'_>) -> bool {
-    matches!(command.across, Across::Split { .. })
-        && key_range(command)
-            .is_some_and(|(begin, step)| !(arguments.len() - begin).is_multiple_of(step))
 }

@@ -6,7 +6,7 @@ use resp::{Arguments, CommandError};
 use spec::Flags;
 
 use super::held::{HeldCommand, HeldPlan, Owned};
-use super::plan::{Plan, Planned, key_range};
+use super::plan::{Plan, Planned};
 use super::rebuilt::Rebuilt;
 use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
@@ -124,7 +124,7 @@ pub(crate) fn own_part<R>(
     replay: impl FnOnce(&ShardRequest<'_>) -> R,
 ) -> R {
     let arguments = request.arguments;
-    let (begin, step) = key_range(request.command).unwrap_or((arguments.len(), 1));
+    let (begin, step) = request.command.key_range().unwrap_or((arguments.len(), 1));
     let mut rebuilt = Rebuilt::head(arguments, begin);
     for at in own {
         (*at..at + step).for_each(|at| rebuilt.push(&arguments[at]));
