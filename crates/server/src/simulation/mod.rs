@@ -27,6 +27,8 @@
 //! step until bytes come, an fsync ends, its deadline passes, or somebody who found it asleep wakes
 //! it. So a wake-up that is forgotten shows: [`Server::is_asleep`] with answers owed.
 
+#[cfg(test)]
+mod alike;
 mod client;
 mod core;
 mod file;
