@@ -31,6 +31,8 @@
 
 mod apart;
 mod blocked;
+#[cfg(test)]
+mod closed_tests;
 mod ends;
 mod lines;
 mod serve;
