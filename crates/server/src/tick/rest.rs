@@ -21,6 +21,7 @@
 
 use std::time::Duration;
 
+use crate::core::Core;
 use crate::tick::core_thread::CoreThread;
 
 /// How long to look for replies under way before sleeping: ten round trips of a core thread that
@@ -50,14 +51,8 @@ impl CoreThread {
         if self.core.has_work() || self.ring.has_completions() {
             return self.poll();
         }
-        let crowd = self.core.crowd.size(self.core.time.unix_ms());
-        if crowd >= CROWD_MIN && self.core.shard.holds.is_idle() {
-            let (each_us, max_us) = match self.core.mail.shards() {
-                1 => (NAP_ALONE_US_PER_CLIENT, NAP_ALONE_US_MAX),
-                _ => (NAP_US_PER_CLIENT, NAP_US_MAX),
-            };
-            let nap_us = (u64::from(crowd) * each_us).min(max_us);
-            self.sleep((crowd / 2) as usize, Duration::from_micros(nap_us));
+        if let Some(nap) = self.core.nap() {
+            self.sleep(nap.completions, nap.timeout);
             if self.core.has_work() || self.ring.has_completions() {
                 return;
             }
@@ -119,6 +114,31 @@ impl CoreThread {
     }
 }
 
+/// A short sleep of who is busy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Nap {
+    /// It ends when so many completions are there.
+    completions: usize,
+    /// It ends after this time.
+    timeout: Duration,
+}
+
+impl Core {
+    /// The nap that is worth it now, if one is.
+    fn nap(&mut self) -> Option<Nap> {
+        let crowd = self.crowd.size(self.time.unix_ms());
+        if crowd < CROWD_MIN || !self.shard.holds.is_idle() {
+            return None;
+        }
+        let (each_us, max_us) = match self.mail.shards() {
+            1 => (NAP_ALONE_US_PER_CLIENT, NAP_ALONE_US_MAX),
+            _ => (NAP_US_PER_CLIENT, NAP_US_MAX),
+        };
+        let nap_us = (u64::from(crowd) * each_us).min(max_us);
+        Some(Nap { completions: (crowd / 2) as usize, timeout: Duration::from_micros(nap_us) })
+    }
+}
+
 /// How looking for replies under way has ended lately.
 #[derive(Default)]
 pub(crate) struct Patience {
@@ -157,7 +177,57 @@ impl Patience {
 
 #[cfg(test)]
 mod tests {
-    use super::{Patience, RESTS_PER_TRIAL};
+    use std::time::Duration;
+
+    use config::Config;
+    use net::{Clock, VirtualTime};
+
+    use super::{CROWD_MIN, Nap, Patience, RESTS_PER_TRIAL};
+    use crate::simulation::{Options, Server};
+
+    /// A server whose first core thread has heard so many clients in this millisecond.
+    fn crowded(shards: usize, clients: u32) -> Server {
+        let time: &'static VirtualTime = Box::leak(Box::new(VirtualTime::new(1_000_000)));
+        let clock = Clock::simulated(time);
+        let options = Options { shards, seed: 1, short_writes: 0, clock };
+        let mut server = Server::empty(Config::default(), options);
+        let clients: Vec<_> = (0..clients).map(|_| server.connect(0)).collect();
+        // Who has just connected has been heard in this millisecond already.
+        time.pass(Duration::from_millis(1));
+        clients.iter().for_each(|client| server.give(*client, b"PING\r\n"));
+        server.tick(0);
+        server
+    }
+
+    #[test]
+    fn a_crowd_is_worth_a_nap() {
+        let nap = |shards, clients| crowded(shards, clients).cores[0].core.nap();
+        let of = |completions, us| Nap { completions, timeout: Duration::from_micros(us) };
+        assert_eq!((nap(1, CROWD_MIN - 1), nap(2, CROWD_MIN - 1)), (None, None));
+        assert_eq!((nap(1, 10), nap(2, 10)), (Some(of(5, 80)), Some(of(5, 120))));
+        assert_eq!((nap(1, 100), nap(2, 100)), (Some(of(50, 200)), Some(of(50, 300))));
+    }
+
+    #[test]
+    fn nobody_naps_while_a_transaction_holds_keys_here() {
+        let mut server = crowded(2, 10);
+        let mover = server.connect(1);
+        let keys = ["k0", "k1", "k2", "k3", "k4", "k5"];
+        let shard = |key: &&&str| spec::shard_of_slot(spec::slot_of(key.as_bytes()), 2);
+        let here = keys.iter().find(|key| shard(key) == 0).expect("six keys on two shards");
+        let there = keys.iter().find(|key| shard(key) == 1).expect("six keys on two shards");
+        server.give(mover, format!("RENAME {here} {there}\r\n").as_bytes());
+        let mut held = false;
+        for turn in 1..12 {
+            server.tick(turn % 2);
+            let core = &mut server.cores[0].core;
+            let is_idle = core.shard.holds.is_idle();
+            assert_eq!(core.nap().is_some(), is_idle, "turn {turn}");
+            held |= !is_idle;
+        }
+        assert!(held && server.cores[0].core.shard.holds.is_idle());
+        assert_eq!(server.take(mover), b"-ERR no such key\r\n");
+    }
 
     #[test]
     fn patience_is_lost_and_found_again() {
