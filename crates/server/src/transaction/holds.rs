@@ -14,14 +14,30 @@
 //! A claim may go ahead when no older one names any of its keys. Markers enter all inboxes in one
 //! order, so transactions never wait for each other in a circle. Keys are claimed by hash, in all
 //! databases at once: a collision makes somebody wait in vain, no more.
+//!
+//! Each claim stands in the line of each of its keys. A claim that waits counts in how many of them
+//! somebody older is in front of it: at none it is its turn. So whatever happens to a claim costs
+//! time in proportion to its keys, however many claims there are. What claims everything stands in
+//! no line: its turn is when nothing is held and nothing older waits, and whoever is younger counts
+//! it as one more.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use durability::TransactionId;
 use net::Envelope;
 
-use super::numbers::{NumberMap, NumberSet};
+use super::numbers::NumberMap;
 use crate::message::{Message, Origin, Purpose};
+
+mod arrivals;
+mod lines;
+
+use arrivals::{Arrivals, Ticket};
+use lines::{Lines, Stand};
+
+/// Claims for which room is kept while nobody claims anything: 256 places of lines, 14 KiB.
+const CLAIMS_KEPT_MAX: usize = 224;
 
 /// What a claim is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,88 +51,97 @@ pub(crate) enum Claimed {
 /// The claims of a shard.
 #[derive(Default)]
 pub(crate) struct Holds {
-    /// In order of arrival.
-    claims: VecDeque<Claim>,
-    /// How many claims name a key.
-    keys: NumberMap<u64, u32>,
-    /// How many claims are about everything.
-    everything: u32,
-    /// How many claims are of work that waits.
-    waiting: usize,
+    /// What transactions hold. It is older than all that waits for any of it.
+    held: NumberMap<TransactionId, Held>,
+    waiting: Arrivals<Waiting>,
+    /// Who claims a key.
+    lines: Lines,
+    /// Waiting claims whose turn has come; the oldest first. They may be gone since.
+    turns: BinaryHeap<Reverse<Ticket>>,
+    /// How many claims are about everything. The first of them is older than all that waits behind
+    /// it, and younger than all that others hold.
+    everything: usize,
 }
 
-struct Claim {
+struct Held {
     claimed: Claimed,
-    state: State,
+    ticket: Ticket,
 }
 
-enum State {
-    /// The transaction holds what it claimed.
-    Held(TransactionId),
+struct Waiting {
+    claimed: Claimed,
+    /// In how many lines somebody older is in front, plus one if somebody older claims everything.
+    ahead: usize,
     /// This runs when it is its turn.
-    Waiting(Envelope<Message>),
+    envelope: Envelope<Message>,
 }
 
 impl Holds {
     /// Whether nothing is claimed: then everything may run at once.
     #[inline]
     pub(crate) fn is_idle(&self) -> bool {
-        self.claims.is_empty()
+        self.held.is_empty() && self.waiting.is_empty()
     }
 
     /// Whether somebody older claims any of this.
     pub(crate) fn is_claimed(&self, claimed: &Claimed) -> bool {
         match claimed {
-            Claimed::Everything => !self.claims.is_empty(),
+            Claimed::Everything => !self.is_idle(),
             Claimed::Keys(keys) => {
-                self.everything > 0 || keys.iter().any(|key| self.keys.contains_key(key))
+                self.everything > 0 || keys.iter().any(|key| self.lines.has(*key))
             }
         }
     }
 
     /// Whether somebody claims a key.
+    #[inline]
     pub(crate) fn claims(&self, key: u64) -> bool {
-        self.everything > 0 || self.keys.contains_key(&key)
+        self.everything > 0 || self.lines.has(key)
     }
 
     /// A transaction holds what nobody claims.
     pub(crate) fn hold(&mut self, id: TransactionId, claimed: Claimed) {
-        self.add(claimed, State::Held(id));
+        debug_assert!(!self.is_claimed(&claimed), "somebody older claims it");
+        let ticket = self.waiting.pass_by();
+        self.line_up(&claimed, ticket);
+        self.held.insert(id, Held { claimed, ticket });
     }
 
     /// Work waits until all that is older and claims any of this is done.
     pub(crate) fn wait(&mut self, envelope: Envelope<Message>, claimed: Claimed) {
-        self.waiting += 1;
-        self.add(claimed, State::Waiting(envelope));
+        let behind_all = usize::from(self.everything > 0);
+        let ahead = behind_all + self.line_up(&claimed, self.waiting.next_ticket());
+        let ticket = self.waiting.add(Waiting { claimed, ahead, envelope });
+        self.note_turn(ticket);
     }
 
     /// The transaction lets go of what it held here.
     pub(crate) fn release(&mut self, id: TransactionId) {
-        let holds = |claim: &Claim| matches!(claim.state, State::Held(held) if held == id);
-        if let Some(at) = self.claims.iter().position(holds) {
-            self.remove(at);
+        let Some(Held { claimed, ticket }) = self.held.remove(&id) else { return };
+        match claimed {
+            Claimed::Everything => self.let_pass(self.waiting.oldest()),
+            Claimed::Keys(keys) => self.leave_lines(&keys, ticket),
+        }
+        if self.held.is_empty() {
+            self.look_at_oldest();
         }
     }
 
-    /// Takes out a command that may wait for keys, and waits here for its first attempt.
+    /// Takes out a command that may wait for keys, and waits here for its first attempt. Looks at
+    /// all that waits.
     pub(crate) fn take_waiting(&mut self, origin: Origin) -> Option<Envelope<Message>> {
-        let is_it = |claim: &Claim| match &claim.state {
-            State::Waiting(envelope) => {
-                matches!(envelope.purpose, Purpose::Wait) && envelope.work.origin == origin
-            }
-            State::Held(_) => false,
+        let is_it = |waiting: &Waiting| {
+            let envelope = &waiting.envelope;
+            matches!(envelope.purpose, Purpose::Wait) && envelope.work.origin == origin
         };
-        let at = self.claims.iter().position(is_it)?;
-        self.waiting -= 1;
-        match self.remove(at) {
-            State::Waiting(envelope) => Some(envelope),
-            State::Held(_) => None,
-        }
+        let found = self.waiting.iter().find(|(_, waiting)| is_it(waiting));
+        let ticket = found.map(|(ticket, _)| ticket)?;
+        self.take(ticket)
     }
 
     /// Hashes of all keys that are claimed; `None`: everything is.
     pub(crate) fn claimed(&self) -> Option<impl Iterator<Item = u64> + '_> {
-        (self.everything == 0).then(|| self.keys.keys().copied())
+        (self.everything == 0).then(|| self.lines.keys())
     }
 
     /// Takes the oldest work out whose turn it is. A marker holds from then on what it claimed:
@@ -125,132 +150,114 @@ impl Holds {
         &mut self,
         marks: impl Fn(&Message) -> Option<TransactionId>,
     ) -> Option<Envelope<Message>> {
-        let at = self.ready()?;
-        let State::Waiting(envelope) = &self.claims[at].state else { return None };
-        let taken = match marks(envelope) {
-            Some(id) => std::mem::replace(&mut self.claims[at].state, State::Held(id)),
-            None => self.remove(at),
-        };
-        match taken {
-            State::Waiting(envelope) => {
-                self.waiting -= 1;
-                Some(envelope)
-            }
-            State::Held(_) => None,
-        }
-    }
-
-    /// The oldest waiting claim of which no older one names any key.
-    fn ready(&self) -> Option<usize> {
-        if self.waiting == 0 {
-            return None;
-        }
-        let mut older: NumberSet<u64> = NumberSet::default();
-        for (at, claim) in self.claims.iter().enumerate() {
-            let Claimed::Keys(keys) = &claim.claimed else {
-                let first = at == 0 && matches!(claim.state, State::Waiting(_));
-                return first.then_some(at);
-            };
-            let free = keys.iter().all(|key| !older.contains(key));
-            if free && matches!(claim.state, State::Waiting(_)) {
-                return Some(at);
-            }
-            older.extend(keys);
+        while let Some(Reverse(ticket)) = self.turns.pop() {
+            // Who is gone was taken out when its turn had come already.
+            let Some(waiting) = self.waiting.find(ticket) else { continue };
+            let Some(id) = marks(&waiting.envelope) else { return self.take(ticket) };
+            let Waiting { claimed, envelope, .. } = self.waiting.remove(ticket)?;
+            self.held.insert(id, Held { claimed, ticket });
+            return Some(envelope);
         }
         None
     }
 
-    fn add(&mut self, claimed: Claimed, state: State) {
-        match &claimed {
-            Claimed::Everything => self.everything += 1,
+    /// The youngest of all joins the lines of what it claims; returns in how many of them somebody
+    /// is in front of it.
+    fn line_up(&mut self, claimed: &Claimed, ticket: Ticket) -> usize {
+        match claimed {
+            Claimed::Everything => {
+                self.everything += 1;
+                0
+            }
             Claimed::Keys(keys) => {
-                keys.iter().for_each(|key| *self.keys.entry(*key).or_default() += 1);
+                let stands = keys.iter().map(|key| self.lines.join(*key, ticket));
+                stands.filter(|stand| *stand == Stand::Behind).count()
             }
         }
-        self.claims.push_back(Claim { claimed, state });
     }
 
-    fn remove(&mut self, at: usize) -> State {
-        let claim = self.claims.remove(at).expect("a claim's place was just found");
-        match &claim.claimed {
+    /// Leaves the lines of keys; the turn of those behind may have come.
+    fn leave_lines(&mut self, keys: &[u64], ticket: Ticket) {
+        for key in keys {
+            if let Some(next) = self.lines.leave(*key, ticket) {
+                self.count_down(next);
+            }
+        }
+    }
+
+    /// What waits is taken out.
+    fn take(&mut self, ticket: Ticket) -> Option<Envelope<Message>> {
+        let was_oldest = self.waiting.oldest() == Some(ticket);
+        let younger = self.waiting.younger(ticket);
+        let Waiting { claimed, ahead, envelope } = self.waiting.remove(ticket)?;
+        match claimed {
+            Claimed::Keys(keys) => self.leave_lines(&keys, ticket),
+            Claimed::Everything if ahead == 0 => self.let_pass(younger),
             Claimed::Everything => self.everything -= 1,
-            Claimed::Keys(keys) => keys.iter().for_each(|key| self.forget(*key)),
         }
-        claim.state
+        if was_oldest && self.held.is_empty() {
+            self.look_at_oldest();
+        }
+        Some(envelope)
     }
 
-    fn forget(&mut self, key: u64) {
-        if let Some(count) = self.keys.get_mut(&key) {
-            *count -= 1;
-            if *count == 0 {
-                self.keys.remove(&key);
-            }
+    /// The first that claimed everything is gone: those behind it, from `next` on, count it no
+    /// more; behind the next one that claims everything, they count that one instead. So whoever
+    /// waits is passed by once at most.
+    fn let_pass(&mut self, mut next: Option<Ticket>) {
+        self.everything -= 1;
+        while let Some(ticket) = next {
+            self.count_down(ticket);
+            next = self.waiting.younger(ticket).filter(|_| !self.is_of_everything(ticket));
+        }
+    }
+
+    /// One thing less is ahead of what waits.
+    fn count_down(&mut self, ticket: Ticket) {
+        self.waiting[ticket].ahead -= 1;
+        if !self.is_of_everything(ticket) {
+            self.note_turn(ticket);
+        }
+    }
+
+    /// Nothing is held any more, or what waited longest does not: then it may be the turn of what
+    /// claims everything, or nobody claims anything.
+    fn look_at_oldest(&mut self) {
+        match self.waiting.oldest() {
+            Some(oldest) if self.is_of_everything(oldest) => self.note_turn(oldest),
+            Some(_) => {}
+            None => self.rest(),
+        }
+    }
+
+    /// Notes if the turn of what waits has just come.
+    fn note_turn(&mut self, ticket: Ticket) {
+        let waiting = &self.waiting[ticket];
+        let has_turn = match waiting.claimed {
+            Claimed::Everything => self.held.is_empty() && self.waiting.oldest() == Some(ticket),
+            Claimed::Keys(_) => waiting.ahead == 0,
+        };
+        if has_turn {
+            self.turns.push(Reverse(ticket));
+        }
+    }
+
+    fn is_of_everything(&self, ticket: Ticket) -> bool {
+        matches!(self.waiting[ticket].claimed, Claimed::Everything)
+    }
+
+    /// Nobody claims anything: gives back what only many claims need.
+    fn rest(&mut self) {
+        self.turns.clear();
+        let room = self.held.capacity().max(self.waiting.capacity()).max(self.lines.capacity());
+        if room > CLAIMS_KEPT_MAX {
+            self.held.shrink_to(CLAIMS_KEPT_MAX);
+            self.waiting.give_back(CLAIMS_KEPT_MAX);
+            self.lines.give_back(CLAIMS_KEPT_MAX);
+            self.turns.shrink_to(CLAIMS_KEPT_MAX);
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Claimed, Holds};
-    use durability::TransactionId;
-    use net::Envelope;
-
-    use crate::message::Message;
-
-    fn work(place: u64) -> Envelope<Message> {
-        let mut message = Message::default();
-        message.work.origin.place = place;
-        Envelope::new(message)
-    }
-
-    fn keys(keys: &[u64]) -> Claimed {
-        Claimed::Keys(keys.to_vec())
-    }
-
-    /// The places of the work whose turn it is; work 100 and above is a marker.
-    fn ready(holds: &mut Holds) -> Vec<u64> {
-        let mut places = Vec::new();
-        let marks = |message: &Message| {
-            let place = message.work.origin.place;
-            (place >= 100).then(|| TransactionId::new(0, place))
-        };
-        while let Some(envelope) = holds.take_ready(marks) {
-            places.push(envelope.work.origin.place);
-        }
-        places
-    }
-
-    #[test]
-    fn what_shares_a_key_waits_in_order_and_nothing_else() {
-        let mut holds = Holds::default();
-        assert!(holds.is_idle() && !holds.is_claimed(&Claimed::Everything));
-        let first = TransactionId::new(0, 1);
-        holds.hold(first, keys(&[1, 2]));
-        assert!(holds.is_claimed(&keys(&[7, 2])) && !holds.is_claimed(&keys(&[3])));
-        assert!(holds.is_claimed(&Claimed::Everything));
-        holds.wait(work(1), keys(&[1]));
-        holds.wait(work(100), keys(&[2, 3]));
-        holds.wait(work(2), keys(&[3]));
-        holds.wait(work(3), keys(&[1]));
-        assert!(ready(&mut holds).is_empty());
-        holds.release(first);
-        assert_eq!(ready(&mut holds), [1, 100, 3]);
-        holds.release(TransactionId::new(0, 100));
-        assert_eq!(ready(&mut holds), [2]);
-        assert!(holds.is_idle() && holds.keys.is_empty());
-    }
-
-    #[test]
-    fn everything_waits_for_all_and_all_for_it() {
-        let mut holds = Holds::default();
-        let first = TransactionId::new(0, 1);
-        holds.hold(first, keys(&[1]));
-        holds.wait(work(1), Claimed::Everything);
-        assert!(holds.is_claimed(&keys(&[9])));
-        holds.wait(work(2), keys(&[9]));
-        assert!(ready(&mut holds).is_empty());
-        holds.release(first);
-        assert_eq!(ready(&mut holds), [1, 2]);
-        assert!(holds.is_idle() && holds.everything == 0);
-    }
-}
+mod tests;

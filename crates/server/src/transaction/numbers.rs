@@ -1,14 +1,11 @@
 //! Maps by numbers that nobody outside chooses: hashes of keys, which are seeded and spread, and
 //! ids of transactions, which count up. They need no hash that withstands an attacker.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// A map by such a number.
 pub(crate) type NumberMap<K, V> = HashMap<K, V, BuildHasherDefault<Spread>>;
-
-/// A set of such numbers.
-pub(crate) type NumberSet<K> = HashSet<K, BuildHasherDefault<Spread>>;
 
 /// Spreads a number over all bits: maps take their places from the lowest and tell entries apart by
 /// the highest.
