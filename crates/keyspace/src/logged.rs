@@ -24,6 +24,12 @@ impl LoggedCommands {
         self.commands.clear();
     }
 
+    /// Bytes that it has room for.
+    #[must_use]
+    pub const fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Whether there is no command.
     #[inline]
     #[must_use]

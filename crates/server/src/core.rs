@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use commands::ShardPlace;
 use keyspace::Keyspace;
-use net::{Batch, Clock, Envelope, Inbox, Inboxes, Peer, Stream};
+use net::{Clock, Envelope, Inbox, Inboxes, Peer, Stream};
 
 #[cfg(any(test, feature = "simulation"))]
 use crate::canary::{self, Canary};
@@ -292,9 +292,6 @@ impl Core {
     pub(crate) fn drain_inbox(&mut self) {
         while !self.mail.inbox.is_empty() {
             let batch = self.mail.inbox.take();
-            if batch.len() > 1 {
-                self.prefetch_batch(&batch);
-            }
             #[cfg(any(test, feature = "simulation"))]
             if canary::is_out(Canary::Lanes) {
                 let mut lanes: Vec<_> = batch.collect();
@@ -308,30 +305,9 @@ impl Core {
         }
     }
 
-    /// Brings the keys of messages near the processor, and the messages themselves: their lines are
-    /// in another core's cache, and looking at all of them first lets the misses overlap.
-    fn prefetch_batch(&mut self, batch: &Batch<Message>) {
-        self.shard.prefetch_begin();
-        let runs = batch.iter().filter(|message| matches!(message.purpose, Purpose::Run));
-        // A bundle is brought near when it is its turn.
-        let single = runs.map(|message| &message.work).filter(|work| work.runs.is_empty());
-        for work in single.take(PREFETCH_MESSAGES_MAX) {
-            for queued in &work.commands {
-                let arguments = work.arguments(queued);
-                if let Some(key) = arguments.get(1)
-                    && !queued.command.spec.keys.is_empty()
-                {
-                    self.shard.prefetch_bucket(work.client.db, key);
-                }
-            }
-        }
-        self.shard.prefetch_records();
-    }
-
     pub(crate) fn handle_message(&mut self, mut envelope: Envelope<Message>) {
         match std::mem::take(&mut envelope.purpose) {
-            Purpose::Run if !envelope.work.runs.is_empty() => self.run_bundle(envelope),
-            Purpose::Run => self.run_work(envelope),
+            Purpose::Run => self.run_bundle(envelope),
             Purpose::Replies => self.handle_replies(envelope),
             Purpose::Wait => self.run_waiting(envelope),
             Purpose::Waited { parked } => self.handle_waited(envelope, parked),
@@ -350,35 +326,8 @@ impl Core {
         }
     }
 
-    /// The replies of a message of ours came back.
-    pub(crate) fn handle_replies(&mut self, envelope: Envelope<Message>) {
-        if !envelope.work.runs.is_empty() {
-            return self.handle_bundle_replies(envelope);
-        }
-        self.mail.under_way -= 1;
-        if let Some(id) = envelope.work.stage.as_ref().map(|stage| stage.id) {
-            return self.handle_stage(id, envelope);
-        }
-        let origin = envelope.work.origin;
-        let Some(connection) = self.connections.find(origin.connection) else {
-            return self.mail.recycle(envelope);
-        };
-        if envelope.work.stopped.overflown {
-            self.mail.recycle(envelope);
-            return self.disconnect_slow(origin.connection);
-        }
-        let (pipeline, output) = (&mut connection.pipeline, &mut connection.output.bytes);
-        let mail = &mut self.mail;
-        pipeline.settle(origin.place, envelope, output, &mut |spent| mail.recycle(spent));
-        let limit = self.settings.limits.output_normal.hard_bytes;
-        if limit != 0 && connection.unsent_bytes() as u64 >= limit {
-            return self.disconnect_slow(origin.connection);
-        }
-        self.note_settled(origin.connection);
-    }
-
     /// The reply for a place of a connection's pipeline is here.
-    pub(crate) fn settle_place(&mut self, key: ConnectionKey, place: u64, reply: Vec<u8>) {
+    pub(crate) fn settle_place(&mut self, key: ConnectionKey, place: u64, reply: &[u8]) {
         let Some(connection) = self.connections.find(key) else { return };
         let (pipeline, output) = (&mut connection.pipeline, &mut connection.output.bytes);
         let mail = &mut self.mail;
@@ -453,6 +402,3 @@ impl Core {
 /// has in the bundles that leave together takes one. What the replies may take is said in
 /// `output/flow.rs`.
 pub(crate) const PIPELINE_PLACES_MAX: usize = 256;
-
-/// Messages that are no bundles whose keys are brought near together.
-const PREFETCH_MESSAGES_MAX: usize = 64;

@@ -1,7 +1,6 @@
 //! The shard: a part of the keyspace and its log, and the one place where commands run on it.
 
 use commands::{CommandLimits, Outcome, ShardCommand, ShardContext, ShardPlace, Wait};
-use durability::TransactionId;
 use keyspace::{Effects, Keyspace, LoggedCommands, Wanted};
 use resp::{Arguments, CommandError, Writer};
 
@@ -11,7 +10,7 @@ use crate::message::Client;
 use crate::statistics::Statistics;
 use crate::tick::time::Time;
 use crate::transaction::watchers::{Watcher, Watchers};
-use crate::transaction::{Holds, NumberMap};
+use crate::transaction::{HeldLogs, Holds};
 use crate::waiting::Lines;
 
 /// The part of the keyspace that a core thread owns. No lock guards it: no other thread reaches it.
@@ -26,7 +25,7 @@ pub(crate) struct Shard {
     /// Keys that transactions hold, and what waits for them.
     pub(crate) holds: Holds,
     /// What the transactions that hold keys here have changed so far.
-    pub(crate) held_logs: NumberMap<TransactionId, LoggedCommands>,
+    pub(crate) held_logs: HeldLogs,
     /// WATCH.
     pub(crate) watchers: Watchers,
     /// Commands that wait for keys.
@@ -84,7 +83,7 @@ impl Shard {
             place,
             limits,
             holds: Holds::default(),
-            held_logs: NumberMap::default(),
+            held_logs: HeldLogs::default(),
             watchers: Watchers::default(),
             waiting: Lines::default(),
             asked: None,

@@ -181,6 +181,10 @@ impl Core {
     fn run_local(&mut self, request: &Request<'_>) {
         if !self.mail.inbox.is_empty() && !canary::is_out(Canary::LocalOvertakesInbox) {
             self.drain_inbox();
+            if self.connections.find(request.key).is_none_or(|it| it.session.modes.close_now) {
+                // What came before has closed it: nothing is done for it any more.
+                return;
+            }
         }
         if !self.shard.holds.is_idle() && self.waits_for_held(request) {
             return;
@@ -222,13 +226,12 @@ impl Core {
     /// Has a local command wait, as a message to this very core thread, if its keys are held.
     #[cold]
     fn waits_for_held(&mut self, request: &Request<'_>) -> bool {
-        let claimed = self.claimed_by_command(request.command, *request.arguments);
-        if !self.shard.holds.is_claimed(&claimed) {
+        if !self.is_command_held(request.command, *request.arguments) {
             return false;
         }
         let envelope = self.message_for(request);
         self.mail.under_way += 1;
-        self.shard.holds.wait(envelope, claimed);
+        self.wait_for_held(envelope);
         true
     }
 

@@ -19,7 +19,10 @@
 //! For the same reason the bundles serve as the markers of transactions whose parts do not depend
 //! on each other: each part is a run of the bundle for its shard ([`Kind::Part`]), and all of them
 //! are in before the bundles are sent. An EXEC that lives on one shard is a run of its own there
-//! ([`Kind::Exec`]). A shard runs either as one step.
+//! ([`Kind::Exec`]). A shard runs either as one step. Stages of transactions that hold their keys
+//! ([`Kind::Stage`]) travel like parts.
+//!
+//! A shard runs a bundle in `running.rs`; `returned.rs` is what its home does with the replies.
 
 use net::Envelope;
 
@@ -29,12 +32,10 @@ use crate::core::Core;
 use crate::input::dispatch::Request;
 use crate::memory::kept::empty;
 use crate::message::mail::Mail;
-use crate::message::work::Unit;
 use crate::message::{Client, Message, Origin, Purpose, Queued, Work};
 use crate::output::pipeline::Pipeline;
-use crate::output::weave::RunReplies;
 use crate::transaction::watchers::Watcher;
-use crate::transaction::{Part, Sender};
+use crate::transaction::{Part, Sender, Stage};
 
 /// Most commands that travel as one message: what a message costs is small for each of so many, and
 /// the shard can begin with them while its peer goes on.
@@ -42,6 +43,10 @@ const BUNDLE_COMMANDS_MAX: usize = 64;
 
 /// Most bytes of commands in a message to which another command is added.
 const BUNDLE_BYTES_MAX: usize = 64 * 1024;
+
+/// How often a tick looks, after its input, for what its own bundles brought about: each hop of a
+/// transaction between two shards that are awake takes one. More would keep clients waiting.
+const ROUNDS_MAX: usize = 2;
 
 /// The messages that collect this tick's commands for shards.
 pub(crate) struct Bundles {
@@ -89,14 +94,19 @@ pub(crate) enum Kind {
     /// They are part of a transaction over several shards: one step, and [`Runs::parts`] tells
     /// which one.
     Part(u16),
+    /// They are those of a stage of a transaction that holds its keys: this one of
+    /// [`Runs::stages`].
+    Stage(u16),
+    /// What became of them comes home as a message of its own.
+    Apart,
 }
 
 impl Kind {
     /// Which of these parts a run is, if it is one.
-    fn part_in(self, parts: &[Part]) -> Option<&Part> {
+    pub(super) fn part_in(self, parts: &[Part]) -> Option<&Part> {
         match self {
             Self::Part(at) => parts.get(usize::from(at)),
-            Self::Several | Self::Exec => None,
+            _ => None,
         }
     }
 }
@@ -127,11 +137,13 @@ impl Run {
 /// The runs of a bundle; none in any other message.
 #[derive(Default)]
 pub(crate) struct Runs {
-    each: Vec<Run>,
+    pub(super) each: Vec<Run>,
     /// Where the reply to each command ends in [`Work::reply`], once they were run.
-    reply_ends: Vec<usize>,
+    pub(super) reply_ends: Vec<usize>,
     /// What makes runs parts of transactions: see [`Kind::Part`].
-    parts: Vec<Part>,
+    pub(super) parts: Vec<Part>,
+    /// Stages, until they are taken out: see [`Kind::Stage`].
+    pub(super) stages: Vec<Option<Box<Stage>>>,
 }
 
 impl Runs {
@@ -145,11 +157,39 @@ impl Runs {
         empty(&mut self.each);
         empty(&mut self.reply_ends);
         empty(&mut self.parts);
+        empty(&mut self.stages);
     }
 
     /// Which part of a transaction a run is.
-    fn part_of(&self, kind: Kind) -> Option<&Part> {
+    pub(super) fn part_of(&self, kind: Kind) -> Option<&Part> {
         kind.part_in(&self.parts)
+    }
+
+    /// The stage that a run is.
+    pub(crate) fn stage_of(&self, kind: Kind) -> Option<&Stage> {
+        let Kind::Stage(at) = kind else { return None };
+        self.stages.get(usize::from(at))?.as_deref()
+    }
+
+    /// Takes the stage out that a run is.
+    pub(super) fn take_stage(&mut self, kind: Kind) -> Option<Box<Stage>> {
+        let Kind::Stage(at) = kind else { return None };
+        self.stages.get_mut(usize::from(at))?.take()
+    }
+
+    /// Puts a stage back that was taken out.
+    pub(super) fn put_stage(&mut self, kind: Kind, stage: Box<Stage>) {
+        if let Kind::Stage(at) = kind
+            && let Some(place) = self.stages.get_mut(usize::from(at))
+        {
+            *place = Some(stage);
+        }
+    }
+
+    /// Puts a stage in, and says what a run that is this stage is.
+    pub(super) fn add_stage(&mut self, stage: Box<Stage>) -> Kind {
+        self.stages.push(Some(stage));
+        Kind::Stage(self.stages.len() as u16 - 1)
     }
 }
 
@@ -160,7 +200,6 @@ impl Bundles {
     }
 
     /// Whether there is anything to be sent.
-    #[cfg(test)]
     pub(crate) fn are_open(&self) -> bool {
         self.count > 0
     }
@@ -198,8 +237,9 @@ impl Bundles {
         sender: Sender,
         watcher: Option<Watcher>,
     ) {
-        let (run, _) = self.complete_run((shard, place), sender);
-        (run.kind, run.watcher) = (Kind::Exec, watcher);
+        let work = self.begun(shard);
+        let run = work.complete_run(place, sender, Kind::Exec);
+        run.watcher = watcher;
     }
 
     /// What was added for `shard` since [`Self::begin_run`] is this part of a transaction.
@@ -209,26 +249,23 @@ impl Bundles {
         sender: Sender,
         part: Part,
     ) {
-        let (run, parts) = self.complete_run((shard, place), sender);
-        run.kind = Kind::Part(parts.len() as u16);
-        parts.push(part);
+        let work = self.begun(shard);
+        let kind = Kind::Part(work.runs.parts.len() as u16);
+        work.runs.parts.push(part);
+        work.complete_run(place, sender, kind);
+    }
+
+    /// What was added for `shard` since [`Self::begin_run`] is this stage of a transaction.
+    pub(crate) fn complete_stage(&mut self, shard: usize, sender: Sender, stage: Box<Stage>) {
+        let work = self.begun(shard);
+        let kind = work.runs.add_stage(stage);
+        work.complete_run(0, sender, kind);
     }
 
     /// # Panics
     /// If no run was begun.
-    fn complete_run(
-        &mut self,
-        (shard, place): (usize, u64),
-        sender: Sender,
-    ) -> (&mut Run, &mut Vec<Part>) {
-        let work = self.work(shard).expect("a run was begun");
-        let commands_end = work.commands.len() as u32;
-        work.client = sender.client;
-        let Runs { each, parts, .. } = &mut work.runs;
-        let run = each.last_mut().expect("a run was begun");
-        (run.connection, run.client, run.silent) = (sender.key, sender.client, sender.silent);
-        (run.place, run.commands_end) = (place, commands_end);
-        (run, parts)
+    fn begun(&mut self, shard: usize) -> &mut Work {
+        self.work(shard).expect("a run was begun")
     }
 
     /// Whether nothing more is to be added to the open bundle for `shard`.
@@ -313,150 +350,29 @@ impl Core {
             return self.agenda.resume.push(ConnectionKey::default());
         }
         self.send_bundles();
-        if !self.mail.inbox.is_empty() {
+        for _ in 0..ROUNDS_MAX {
+            if self.mail.inbox.is_empty() {
+                break;
+            }
             self.drain_inbox();
+            // What came back may go on at once.
+            self.send_bundles();
         }
-    }
-
-    /// Runs the commands of a bundle, and sends it back when the tick's log is written.
-    pub(crate) fn run_bundle(&mut self, mut envelope: Envelope<Message>) {
-        if !self.shard.holds.is_idle() {
-            // What has to wait for a held key must not detain the rest.
-            return self.split(&envelope).for_each(|it| self.run_work(it));
-        }
-        let work = &mut envelope.work;
-        let commands = std::mem::take(&mut work.commands);
-        let mut runs = std::mem::take(&mut work.runs);
-        let mut reply = std::mem::take(&mut work.reply);
-        if commands.len() > 1 || commands.first().is_some_and(|it| it.command.splits()) {
-            self.prefetch_commands(work, &commands);
-        }
-        let mut at = 0;
-        let Runs { each, reply_ends, parts } = &mut runs;
-        for run in each {
-            work.origin.connection = run.connection;
-            (work.client, work.silent) = (run.client, run.silent);
-            let own = &commands[at..run.commands_end as usize];
-            at = run.commands_end as usize;
-            if run.kind != Kind::Several {
-                let (part, framed) = (run.kind.part_in(parts), run.kind == Kind::Exec);
-                let unit = Unit { part, framed, watcher: run.watcher.take() };
-                self.run_unit(work, own, &unit, &mut reply);
-                run.reply_end = reply.len();
-                reply_ends.resize(at, reply.len());
-                continue;
-            }
-            run.overflown = self.run_several(work, own, &mut reply, |end| reply_ends.push(end));
-            run.reply_end = reply.len();
-            // Also those of commands that were not run.
-            reply_ends.resize(at, reply.len());
-        }
-        (work.commands, work.runs, work.reply) = (commands, runs, reply);
-        envelope.purpose = Purpose::Replies;
-        self.release.hold_message(envelope);
-    }
-
-    /// Messages that were run, with a message of its own for each run of a bundle.
-    pub(crate) fn split_bundles(
-        &mut self,
-        messages: Vec<Envelope<Message>>,
-    ) -> Vec<Envelope<Message>> {
-        let mut all = Vec::with_capacity(messages.len());
-        for envelope in messages {
-            if envelope.work.runs.is_empty() {
-                all.push(envelope);
-                continue;
-            }
-            all.extend(self.split(&envelope).map(|mut it| {
-                it.purpose = Purpose::Replies;
-                it
-            }));
-            self.mail.recycle(envelope);
-        }
-        all
-    }
-
-    /// A message for each run of a bundle, with its replies if there are any.
-    fn split(&mut self, bundle: &Envelope<Message>) -> std::vec::IntoIter<Envelope<Message>> {
-        let work = &bundle.work;
-        let mut from = 0;
-        let messages = work.each_run().map(|(run, commands)| {
-            let mut envelope = self.mail.envelope();
-            let own = &mut envelope.work;
-            let home = work.origin.home;
-            let Run { connection, place, part, .. } = *run;
-            own.origin = Origin { home, connection, place, part };
-            own.client = run.client;
-            own.silent = run.silent;
-            own.stopped.overflown = run.overflown;
-            own.part = work.runs.part_of(run.kind).cloned().map(Box::new);
-            own.framed = run.kind == Kind::Exec;
-            own.watcher = run.watcher;
-            for queued in commands {
-                own.add_for(queued.db, queued.command, queued.number, work.arguments(queued));
-                own.count_last(queued.counted);
-            }
-            own.reply.extend_from_slice(&work.reply[from..run.reply_end.max(from)]);
-            from = run.reply_end;
-            envelope
-        });
-        messages.collect::<Vec<_>>().into_iter()
-    }
-
-    /// Brings the keys of a message's commands near the processor: first all buckets, then all
-    /// records. The home has done that with its own keys when it parsed them, but for those of
-    /// commands that split.
-    fn prefetch_commands(&mut self, work: &Work, commands: &[Queued]) {
-        let is_home = usize::from(work.origin.home) == self.mail.shard;
-        self.shard.prefetch_begin();
-        let concerned =
-            |it: &&Queued| !it.command.spec.keys.is_empty() && (!is_home || it.command.splits());
-        for queued in commands.iter().filter(concerned) {
-            self.shard.prefetch_buckets(queued.db, queued.command, work.arguments(queued));
-        }
-        self.shard.prefetch_records();
-    }
-
-    /// A bundle of ours came back: hands the replies of each run to its connection.
-    pub(crate) fn handle_bundle_replies(&mut self, envelope: Envelope<Message>) {
-        let work = &envelope.work;
-        self.mail.under_way -= work.runs.each.len();
-        let (mut from, mut at) = (0, 0);
-        for (index, run) in work.runs.each.iter().enumerate() {
-            let until = run.commands_end as usize;
-            let replies = RunReplies {
-                commands: until - at,
-                bytes: &work.reply[from..run.reply_end],
-                ends: work.runs.reply_ends.get(at..until).unwrap_or_default(),
-                begin: from,
-            };
-            (from, at) = (run.reply_end, until);
-            let Some(connection) = self.connections.find(run.connection) else { continue };
-            if run.overflown {
-                self.disconnect_slow(run.connection);
-                continue;
-            }
-            let (pipeline, output) = (&mut connection.pipeline, &mut connection.output.bytes);
-            let mail = &mut self.mail;
-            let spent = &mut |spent| mail.recycle(spent);
-            match work.runs.part_of(run.kind) {
-                Some(part) => {
-                    let place = (run.place, part.index);
-                    let over = pipeline.settle_part(place, replies.bytes, output, spent);
-                    self.spare.keep_gather(over);
-                }
-                None => pipeline.settle_run((run.place, run.part), replies, output, spent),
-            }
-            let same = |next: &Run| next.connection == run.connection && !next.overflown;
-            if !work.runs.each.get(index + 1).is_some_and(same) {
-                self.note_settled(run.connection);
-            }
-        }
-        self.mail.recycle(envelope);
     }
 }
 
 impl Work {
+    /// # Panics
+    /// If no run was begun.
+    fn complete_run(&mut self, place: u64, sender: Sender, kind: Kind) -> &mut Run {
+        let commands_end = self.commands.len() as u32;
+        self.client = sender.client;
+        let run = self.runs.each.last_mut().expect("a run was begun");
+        (run.connection, run.client, run.silent) = (sender.key, sender.client, sender.silent);
+        (run.place, run.kind, run.commands_end) = (place, kind, commands_end);
+        run
+    }
+
     /// Whether nothing more is to be added to this bundle.
     pub(crate) fn fills_bundle(&self) -> bool {
         self.commands.len() >= BUNDLE_COMMANDS_MAX || self.text.bytes.len() >= BUNDLE_BYTES_MAX

@@ -2,9 +2,10 @@
 //!
 //! A message is a box that goes from a connection's home to a shard and comes back as the reply:
 //! the same allocation, with the same buffers, recycled by its home. It carries a *bundle*: runs of
-//! consecutive commands of one connection each (`bundle.rs`), or a single run, which had to wait
-//! for held keys or which a log refused, or a stage of a transaction that holds its keys, or one
-//! command that may wait for keys. Besides: connections on their way to their home, and calls.
+//! consecutive commands of one connection each (`bundle.rs`), parts of transactions and stages of
+//! those that hold their keys; or a single one of these, which had to wait for held keys or which a
+//! log refused; or one command that may wait for keys. Besides: connections on their way to their
+//! home, and calls.
 
 use std::ops::Range;
 
@@ -29,7 +30,7 @@ pub(crate) struct Message {
 /// What the receiver of a message does with it.
 #[derive(Default)]
 pub(crate) enum Purpose {
-    /// Run the work, and send it back as [`Purpose::Replies`].
+    /// Run the bundle, or what waited for held keys, and send it back as [`Purpose::Replies`].
     #[default]
     Run,
     /// The work was run: hand its replies to the connection.
@@ -84,17 +85,8 @@ pub(crate) struct Work {
     pub(crate) watcher: Option<Watcher>,
     /// Whether the replies are not sent (CLIENT REPLY).
     pub(crate) silent: bool,
-    /// Why commands were not run.
-    pub(crate) stopped: Stopped,
-}
-
-/// Why commands of a message were not run, if so.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Stopped {
-    /// A watched key was touched: none was run.
-    pub(crate) dirty: bool,
-    /// The replies exceed what the client may leave unread: those after that were not run, and the
-    /// connection is to be closed.
+    /// The replies exceed what the client may leave unread: the commands after that were not run,
+    /// and the connection is to be closed.
     pub(crate) overflown: bool,
 }
 
@@ -238,7 +230,7 @@ impl Work {
         self.stage = None;
         self.watcher = None;
         self.silent = false;
-        self.stopped = Stopped::default();
+        self.overflown = false;
     }
 }
 

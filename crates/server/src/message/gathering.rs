@@ -131,7 +131,7 @@ impl Core {
             connection.input.held = Held::Barrier;
         }
         if let Some(reply) = self.ask_for(Target::Place { key, place }, protocol, question) {
-            self.settle_place(key, place, reply);
+            self.settle_place(key, place, &reply);
         }
     }
 
@@ -165,7 +165,7 @@ impl Core {
     fn handle_part(&mut self, id: u64, shard: usize, part: AnyPart) {
         let Some((target, reply)) = self.take_part(id, shard, part) else { return };
         match target {
-            Target::Place { key, place } => self.settle_place(key, place, reply),
+            Target::Place { key, place } => self.settle_place(key, place, &reply),
             Target::Held { id, piece } => self.handle_held_answer(id, piece, reply),
         }
     }

@@ -1,13 +1,16 @@
 //! What travels between core threads.
 //!
 //! - `contents`: a message and what is in it; `mail`: inbox, boxes, what is under way
-//! - `bundle`: a tick's commands for each shard; `work`: running what came
+//! - `bundle`: a tick's commands for each shard, on their way; `running`: on the shard that runs
+//!   them, by means of `work`; `returned`: home again
 //! - `gathering`: answers that all core threads contribute to
 
 pub(crate) mod bundle;
 mod contents;
 pub(crate) mod gathering;
 pub(crate) mod mail;
+mod returned;
+mod running;
 pub(crate) mod work;
 
 pub(crate) use contents::{Adopted, Client, Message, Origin, Purpose, Queued, Work, writes};

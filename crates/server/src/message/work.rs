@@ -40,7 +40,7 @@ impl Core {
             let unit = Unit { part: work.part.as_deref(), framed, watcher };
             self.run_unit(work, &commands, &unit, &mut reply);
         } else {
-            work.stopped.overflown = self.run_several(work, &commands, &mut reply, |_| {});
+            work.overflown = self.run_several(work, &commands, &mut reply, |_| {});
         }
         (work.commands, work.reply) = (commands, reply);
         envelope.purpose = Purpose::Replies;
@@ -107,14 +107,17 @@ impl Core {
 
     /// Runs the commands of a stage of a transaction that holds its keys. Nothing of it is ever
     /// refused: its home has asked.
-    pub(crate) fn run_staged(&mut self, work: &mut Work, sink: &mut Sink<'_>) {
-        let commands = std::mem::take(&mut work.commands);
-        let mut reply = std::mem::take(&mut work.reply);
-        self.make_room_once(&commands);
-        for queued in &commands {
-            self.run_queued(work, queued, &mut reply, sink);
+    pub(crate) fn run_staged(
+        &mut self,
+        work: &Work,
+        commands: &[Queued],
+        reply: &mut Vec<u8>,
+        sink: &mut Sink<'_>,
+    ) {
+        self.make_room_once(commands);
+        for queued in commands {
+            self.run_queued(work, queued, reply, sink);
         }
-        (work.commands, work.reply) = (commands, reply);
     }
 
     /// Makes room before commands that are one step: between them no key goes that one of them may

@@ -341,15 +341,12 @@ impl Pipeline {
     pub(crate) fn settle_bytes(
         &mut self,
         place: u64,
-        reply: Vec<u8>,
+        reply: &[u8],
         output: &mut Vec<u8>,
         spent: &mut dyn FnMut(Envelope<Message>),
     ) {
-        let Some(index) = self.find(place) else { return };
-        let found = &mut self.places[index];
-        self.flow.settle(found.commands, reply.len());
-        found.state = State::Ready(reply);
-        self.advance(output, spent);
+        let replies = RunReplies { commands: 1, bytes: reply, ends: &[], begin: 0 };
+        self.settle_run((place, 0), replies, output, spent);
     }
 
     /// Where a place is, if it is still waiting.

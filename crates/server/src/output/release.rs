@@ -135,7 +135,8 @@ impl Core {
             connection.output.wrote = true;
         }
         for (run, commands) in work.each_run() {
-            if commands.iter().any(Queued::writes)
+            let settles = work.runs.stage_of(run.kind).is_some_and(Stage::may_be_logged);
+            if (settles || commands.iter().any(Queued::writes))
                 && let Some(connection) = self.connections.find(run.connection)
             {
                 connection.output.wrote = true;
@@ -293,8 +294,8 @@ impl Connection {
 /// Whether a message that was run may have left something in the log.
 fn may_be_logged(message: &Message) -> bool {
     let work = &message.work;
-    let settled = |stage: &Stage| stage.settle.is_some_and(|writers| !writers.is_empty());
-    work.commands.iter().any(Queued::writes) || work.stage.as_deref().is_some_and(settled)
+    work.commands.iter().any(Queued::writes)
+        || work.stage.as_deref().is_some_and(Stage::may_be_logged)
 }
 
 /// Replaces the replies of a message's writes by `error`, except where they are errors already.

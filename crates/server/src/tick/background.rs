@@ -154,6 +154,7 @@ impl Core {
             || !self.agenda.flush.is_empty()
             || !self.agenda.close.is_empty()
             || !self.mail.inbox.is_empty()
+            || self.bundles.are_open()
     }
 
     /// How long the thread may sleep if nothing comes.

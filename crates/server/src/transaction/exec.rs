@@ -11,7 +11,7 @@
 
 use resp::{Arguments, Writer};
 
-use super::held::{HeldCommand, HeldPlan, Owned, OwnedArguments};
+use super::held_plan::{HeldCommand, HeldPlan, Owned, OwnedArguments};
 use super::multi::{Exec, Queue, Reach, Watching};
 use super::plan::Planned;
 use super::send::{Planner, Sender};
@@ -43,10 +43,7 @@ impl Core {
             queue.iter().for_each(|(entry, words, _)| self.show_queued(key, entry, words));
         }
         match reach {
-            Reach::Held => {
-                self.send_bundles();
-                self.hold_exec(sender, &queue, watching);
-            }
+            Reach::Held => self.hold_exec(sender, &queue, watching),
             Reach::Shard(shard) if shard == self.mail.shard && self.may_run_here(bundled) => {
                 self.run_exec(sender, &queue, watching);
             }
@@ -118,7 +115,7 @@ impl Core {
     /// Sends an EXEC whose parts do not depend on each other.
     fn send_exec(&mut self, sender: Sender, queue: &Queue, watching: Option<Watching>) {
         let mut plan = self.spare.take_plan();
-        plan.begin_bundled(self.mail.shards());
+        plan.begin(self.mail.shards());
         for (entry, arguments, place) in queue.iter() {
             let Action::Shard(command) = entry.action else { continue };
             let (number, client) = (entry.number, sender.client);

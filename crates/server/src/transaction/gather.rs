@@ -91,14 +91,8 @@ impl Outline {
 }
 
 impl Gather {
-    /// Waits for `parts` parts, and for the pieces that are asked for.
-    pub(crate) fn new(protocol: Protocol, mut outline: Outline, parts: usize, random: u64) -> Self {
-        let mut gather = Self::default();
-        gather.begin(protocol, &mut outline, parts, random);
-        gather
-    }
-
-    /// Begins anew, and leaves an outline for the next use.
+    /// Waits for `parts` parts, and for the pieces that are asked for. Leaves an outline for the
+    /// next use.
     pub(crate) fn begin(
         &mut self,
         protocol: Protocol,
@@ -153,11 +147,6 @@ impl Gather {
         self.missing == 0
     }
 
-    /// Whether a watched key was touched, so that nothing was run.
-    pub(crate) fn is_dirty(&self) -> bool {
-        self.parts.iter().any(|it| matches!(it, Replied::Message(part) if part.work.stopped.dirty))
-    }
-
     /// Writes the one reply.
     pub(crate) fn merge(&self, out: &mut Vec<u8>) {
         if self.framed {
@@ -168,6 +157,9 @@ impl Gather {
 
     /// Hands out the reply of each command, in order.
     pub(crate) fn each(&self, mut take: impl FnMut(&[u8])) {
+        if self.outline.pieces.is_empty() {
+            return;
+        }
         let mut rests: Vec<&[u8]> = self.parts.iter().map(|part| self.reply_of(part)).collect();
         let Outline { pieces, numbers } = &self.outline;
         let mut merged = Vec::new();
@@ -232,6 +224,12 @@ mod tests {
     use crate::message::Message;
     use crate::transaction::Part;
 
+    fn gather(mut outline: Outline, parts: usize) -> Gather {
+        let mut gather = Gather::default();
+        gather.begin(Protocol::Resp2, &mut outline, parts, 0);
+        gather
+    }
+
     fn part(index: u16, reply: &[u8]) -> Envelope<Message> {
         let mut message = Message::default();
         message.work.reply = reply.to_vec();
@@ -249,7 +247,7 @@ mod tests {
             Piece::Part(0),
             Piece::Ready(b"+PONG\r\n".to_vec()),
         ];
-        let mut gather = Gather::new(Protocol::Resp2, outline, 2, 0);
+        let mut gather = gather(outline, 2);
         gather.frame();
         gather.add(part(1, b"+OK\r\n*1\r\n$1\r\nb\r\n"));
         gather.add_bytes(0, b"*1\r\n$1\r\na\r\n:7\r\n");
@@ -265,7 +263,7 @@ mod tests {
     #[test]
     fn a_gather_serves_again() {
         let mut outline = Outline { pieces: vec![Piece::Part(0)], numbers: vec![7] };
-        let mut gather = Gather::new(Protocol::Resp2, Outline::default(), 3, 0);
+        let mut gather = gather(Outline::default(), 3);
         gather.add_bytes(2, b"+LATE\r\n");
         gather.frame();
         gather.begin(Protocol::Resp2, &mut outline, 1, 0);

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! home                               participants
-//! claim (markers, push_all)      ->  hold the keys, check WATCH, lend what the first command needs
+//! claim (markers)                ->  hold the keys, check WATCH, lend what the first command needs
 //! run what depends on it         <-  values
 //! take back, run, lend ...       ->  as often as there are commands that need keys together
 //! take back, run, settle         ->  log one part each, let go of the keys
@@ -10,66 +10,31 @@
 //! ```
 //!
 //! RENAME over shards takes two hops; an EXEC that only has to check its WATCH on several shards
-//! does, too: claim, then run and settle.
+//! does, too: claim, then run and settle. All stages travel in the tick's bundles
+//! (`message/bundle.rs`), which enter the inboxes as one step: so they are the markers.
 
-use commands::{Across, ShardCommand, Wait};
+use commands::{Across, Wait};
 use durability::{Participants, TransactionId};
-use net::Envelope;
-use resp::{Arguments, CommandError, Span, Writer};
+use resp::{CommandError, Writer};
 use spec::{Flags, KeyFlags, shard_of_slot, slot_of};
 
 use super::gather::{Gather, Outline, Piece};
-use super::holds::Claimed;
+use super::held_plan::{HeldCommand, HeldPlan, Owned};
+use super::holds::{Claimed, Hashes};
 use super::lend::{Lent, Loan};
 use super::numbers::NumberMap;
-use super::plan::{Plan, Planned};
+use super::plan::Plan;
+use super::spare::Spare;
 use super::stage::Stage;
-use super::{Part, Sender};
 use crate::core::Core;
 use crate::input::dispatch::Place;
-use crate::input::registry::Entry;
+use crate::memory::kept::KEPT_BYTES_MAX;
+use crate::message::Origin;
 use crate::message::gathering::Target;
-use crate::message::{Client, Message, Origin};
-use crate::transaction::watchers::Watcher;
 use crate::waiting::Lining;
 
 /// The held transactions that connections of this core thread began.
 pub(crate) type HeldTransactions = NumberMap<TransactionId, Box<Held>>;
-
-/// What a held transaction is to do.
-pub(crate) struct HeldPlan {
-    sender: Sender,
-    /// Whether the replies become an array: EXEC.
-    framed: bool,
-    pub(crate) commands: Vec<HeldCommand>,
-    /// Whose watches are to be checked first, and on which shards.
-    pub(crate) watcher: Option<(Watcher, Vec<u16>)>,
-    /// The place in its connection's pipeline of a command that may wait for keys: its only one.
-    pub(crate) waits: Option<u64>,
-}
-
-/// A command of a held transaction.
-pub(crate) enum HeldCommand {
-    /// Runs on shards.
-    Shard(Owned),
-    /// Runs at home.
-    Session(&'static Entry, OwnedArguments),
-}
-
-/// A command's arguments, kept.
-#[derive(Clone)]
-pub(crate) struct OwnedArguments {
-    bytes: Box<[u8]>,
-    spans: Box<[Span]>,
-}
-
-/// A shard command, kept.
-#[derive(Clone)]
-pub(crate) struct Owned {
-    pub(crate) command: &'static ShardCommand,
-    pub(crate) number: u16,
-    pub(crate) arguments: OwnedArguments,
-}
 
 /// A held transaction under way.
 pub(crate) struct Held {
@@ -79,12 +44,12 @@ pub(crate) struct Held {
     plan: HeldPlan,
     place: u64,
     /// The shards that take part.
-    shards: Vec<usize>,
+    participants: Vec<Participant>,
     /// The next command to run.
     next: usize,
-    /// The stage under way: its parts, and the replies of its commands.
-    stage: Gather,
-    /// Whether it is the one that settles.
+    /// What the stages under way bring.
+    coming: Coming,
+    /// Whether they are those that settle.
     settling: bool,
     /// The replies so far. Of a command that waits: its answer, if its wait ends before this has.
     replies: Vec<u8>,
@@ -96,150 +61,106 @@ pub(crate) struct Held {
     refused: Option<CommandError>,
 }
 
-impl OwnedArguments {
-    pub(crate) fn of(arguments: Arguments<'_>) -> Self {
-        Self { bytes: arguments.bytes().into(), spans: arguments.spans().into() }
-    }
-
-    pub(crate) fn get(&self) -> Arguments<'_> {
-        Arguments::new(&self.bytes, &self.spans)
-    }
+/// A shard that takes part.
+struct Participant {
+    shard: usize,
+    /// What is to be asked of it next.
+    stage: Option<Box<Stage>>,
 }
 
-impl Owned {
-    pub(crate) fn of(planned: &Planned<'_>) -> Self {
-        let Planned { command, number, arguments, .. } = *planned;
-        Self { command, number, arguments: OwnedArguments::of(arguments) }
-    }
-
-    pub(crate) fn arguments(&self) -> Arguments<'_> {
-        self.arguments.get()
-    }
-
-    fn planned(&self, client: Client) -> Planned<'_> {
-        let arguments = self.arguments();
-        Planned { command: self.command, number: self.number, arguments, client }
-    }
-}
-
-impl HeldPlan {
-    pub(crate) fn new(sender: Sender, framed: bool) -> Self {
-        Self { sender, framed, commands: Vec::new(), watcher: None, waits: None }
-    }
-
-    /// As whom it runs.
-    pub(crate) fn sender(&self) -> &Sender {
-        &self.sender
-    }
-
-    fn has_session_commands(&self) -> bool {
-        self.commands.iter().any(|command| matches!(command, HeldCommand::Session(..)))
-    }
-
-    fn shard_commands(&self) -> impl Iterator<Item = &Owned> {
-        self.commands.iter().filter_map(|command| match command {
-            HeldCommand::Shard(owned) => Some(owned),
-            HeldCommand::Session(..) => None,
-        })
-    }
+/// What stages under way bring.
+#[derive(Default)]
+struct Coming {
+    /// The replies of their commands.
+    replies: Gather,
+    /// Values that were lent.
+    lent: Vec<Lent>,
 }
 
 impl Core {
     /// Claims the keys of a held transaction, on all its shards as one step.
     pub(crate) fn begin_held(&mut self, plan: HeldPlan) {
         let Some(connection) = self.connections.find(plan.sender.key) else { return };
+        self.bundles.hold_further_commands_of(&mut connection.pipeline);
         let place = match plan.waits {
             Some(place) => place,
             None => connection.pipeline.open(plan.sender.silent),
         };
         let id = self.shard.log.next_transaction(self.mail.shard as u16);
-        let now_ms = self.time.unix_ms();
-        let mut claims = self.claims_of(&plan);
-        if let Some((_, watched)) = &plan.watcher {
-            for shard in watched {
-                claims[usize::from(*shard)].get_or_insert_with(|| Claimed::Keys(Vec::new()));
-            }
+        let mut held = self.spare.take_held((id, self.time.unix_ms()), plan, place);
+        self.claim(&mut held);
+        if let Some(HeldCommand::Shard(owned)) = held.plan.commands.first()
+            && self.is_dependent(owned.command, owned.arguments())
+        {
+            let loans = self.loans_of(owned, held.plan.sender.client.db);
+            self.want(&mut held, loans);
         }
-        let shards: Vec<usize> =
-            (0..claims.len()).filter(|shard| claims[*shard].is_some()).collect();
-        let mut loans = match plan.commands.first() {
-            Some(HeldCommand::Shard(owned)) if self.is_owned_dependent(owned) => {
-                self.loans_of(owned, plan.sender.client.db)
-            }
-            _ => Vec::new(),
-        };
-        let protocol = plan.sender.client.protocol;
-        let stage = Gather::new(protocol, Outline::default(), shards.len(), 0);
-        for (index, shard) in shards.iter().enumerate() {
-            let mut stage = Stage::new(id, now_ms);
-            stage.begins = true;
-            stage.claim = claims[*shard].take();
-            stage.loans = take_of(&mut loans, *shard);
-            let mut envelope = self.stage_message(&plan.sender, stage, index);
-            let watcher = plan.watcher.as_ref();
-            envelope.work.watcher = watcher
-                .filter(|(_, watched)| watched.contains(&(*shard as u16)))
-                .map(|(watcher, _)| *watcher);
-            self.mail.add_marker(*shard, envelope);
+        let (sender, parts) = (held.plan.sender, held.participants.len());
+        held.coming.replies.begin(sender.client.protocol, &mut Outline::default(), parts, 0);
+        let mut is_full = false;
+        for (index, participant) in held.participants.iter_mut().enumerate() {
+            let (shard, Some(mut stage)) = (participant.shard, participant.stage.take()) else {
+                continue;
+            };
+            (stage.begins, stage.index) = (true, index as u16);
+            self.bundles.begin_run(shard, sender.client, &mut self.mail);
+            self.bundles.complete_stage(shard, sender, stage);
+            is_full |= self.bundles.is_full(shard);
         }
-        self.mail.under_way += shards.len();
-        self.mail.push_markers();
-        let held = Held {
-            id,
-            now_ms,
-            plan,
-            place,
-            shards,
-            next: 0,
-            stage,
-            settling: false,
-            replies: Vec::new(),
-            dirty: false,
-            wait: None,
-            refused: None,
-        };
-        self.held.insert(id, Box::new(held));
+        self.end_stages(held, is_full);
+    }
+
+    /// The stages of a transaction are in the bundles.
+    fn end_stages(&mut self, held: Box<Held>, is_full: bool) {
+        let (id, is_attempt) = (held.id, held.plan.waits.is_some());
+        self.held.insert(id, held);
+        if is_full || is_attempt {
+            // What else is sent for a command that waits must not overtake its attempts.
+            self.send_bundles();
+        }
+        // Where there is nothing to wait for.
         self.advance_held(id);
     }
 
-    /// A stage came back from a shard.
-    pub(crate) fn handle_stage(&mut self, id: TransactionId, envelope: Envelope<Message>) {
-        let Some(held) = self.held.get_mut(&id) else { return self.mail.recycle(envelope) };
-        held.stage.add(envelope);
+    /// A stage came back from a shard, with the replies of its commands.
+    pub(crate) fn handle_stage(&mut self, mut stage: Box<Stage>, reply: &[u8]) {
+        let id = stage.id;
+        if let Some(held) = self.held.get_mut(&id) {
+            held.coming.replies.add_bytes(stage.index, reply);
+            held.coming.lent.append(&mut stage.lent);
+            held.dirty |= stage.dirty;
+            if stage.refused.is_some() {
+                held.refused = stage.refused.take();
+            }
+        }
+        self.spare.keep_stage(stage);
         self.advance_held(id);
     }
 
     /// The answer to a question that a command of a held transaction asks.
     pub(crate) fn handle_held_answer(&mut self, id: TransactionId, piece: usize, reply: Vec<u8>) {
         if let Some(held) = self.held.get_mut(&id) {
-            held.stage.add_answer(piece, reply);
+            held.coming.replies.add_answer(piece, reply);
         }
         self.advance_held(id);
     }
 
-    /// Goes on once everything of the stage under way is here.
+    /// Goes on once everything of the stages under way is here.
     fn advance_held(&mut self, id: TransactionId) {
-        if !self.held.get(&id).is_some_and(|held| held.stage.is_complete()) {
+        if !self.held.get(&id).is_some_and(|held| held.coming.replies.is_complete()) {
             return;
         }
         let Some(mut held) = self.held.remove(&id) else { return };
-        held.dirty |= held.stage.is_dirty();
         let replies = &mut held.replies;
-        held.stage.each(|reply| replies.extend_from_slice(reply));
-        let mut lent = Vec::new();
-        for mut envelope in held.stage.take_envelopes() {
-            if let Some(stage) = &mut envelope.work.stage {
-                lent.append(&mut stage.lent);
-                if stage.refused.is_some() {
-                    held.refused = stage.refused.take();
-                }
-            }
-            self.mail.recycle(envelope);
+        if held.plan.framed && replies.is_empty() {
+            Writer::new(replies, held.plan.sender.client.protocol).array(held.plan.commands.len());
         }
+        held.coming.replies.each(|reply| replies.extend_from_slice(reply));
         if held.settling {
-            return self.end_held(&held);
+            self.end_held(&mut held);
+            return self.spare.keep_held(held);
         }
-        let mut back = Vec::new();
+        let mut lent = std::mem::take(&mut held.coming.lent);
         let key = held.plan.sender.key;
         let is_attempt = held.plan.waits.is_some();
         if is_attempt && !self.still_waits(key, held.place) {
@@ -247,13 +168,13 @@ impl Core {
         }
         if held.dirty {
             held.next = held.plan.commands.len();
-            back = lent.into_iter().filter(|lent| !lent.loan.copy).collect();
+            lent.retain(|lent| !lent.loan.copy);
         } else if let Some(HeldCommand::Shard(command)) = held.plan.commands.get(held.next)
-            && self.is_owned_dependent(command)
+            && self.is_dependent(command.command, command.arguments())
         {
             // Whatever stage comes before such a command lends what it needs.
             let how = (command, &held.plan.sender, held.now_ms);
-            back = self.run_on_lent(how, is_attempt, lent, &mut held.replies);
+            self.run_on_lent(how, is_attempt, &mut lent, &mut held.replies);
             held.next += 1;
             if is_attempt {
                 held.wait = self.shard.asked.take();
@@ -264,31 +185,63 @@ impl Core {
                 }
             }
         }
-        self.send_stage(held, back);
+        for lent in lent.drain(..) {
+            held.stage(self.owner(&lent.loan), &mut self.spare).back.push(lent);
+        }
+        held.coming.lent = lent;
+        self.send_stages(held);
     }
 
-    /// Sends the next stage: what comes back to its owners, the commands up to the next one that
+    /// Sends the next stages: what comes back to its owners, the commands up to the next one that
     /// needs keys together, and what is lent for that; or the end.
-    fn send_stage(&mut self, mut held: Box<Held>, mut back: Vec<Lent>) {
-        let id = held.id;
-        let mut plan = Plan::default();
-        plan.begin_messages(self.mail.shards());
-        let mut loans = Vec::new();
+    fn send_stages(&mut self, mut held: Box<Held>) {
+        let mut plan = self.spare.take_plan();
+        plan.begin(self.mail.shards());
+        let asks = self.plan_stages(&mut held, &mut plan);
+        held.settling = held.next == held.plan.commands.len() && !asks;
+        let sender = held.plan.sender;
+        for at in 0..held.participants.len() {
+            if held.settling || held.participants[at].stage.is_some() {
+                self.part_on(&mut plan, held.participants[at].shard, sender.client);
+            }
+        }
+        let (protocol, random) = (sender.client.protocol, self.shared.random());
+        held.coming.replies.begin(protocol, &mut plan.outline, plan.parts.len(), random);
+        let writers = held.writers();
+        let mut is_full = false;
+        for (index, shard) in plan.parts.iter().map(|part| part.shard).enumerate() {
+            let lining = self.lining_of(&held, shard);
+            let settle = held.settling.then_some(writers);
+            held.stage(shard, &mut self.spare);
+            let Some(mut stage) = held.take_stage(shard) else { continue };
+            (stage.index, stage.settle, stage.lining) = (index as u16, settle, lining);
+            self.bundles.complete_stage(shard, sender, stage);
+            is_full |= self.bundles.is_full(shard);
+        }
+        self.spare.keep_plan(plan);
+        self.end_stages(held, is_full);
+    }
+
+    /// Lays out the commands of the next stages. True: one of them asks all core threads.
+    fn plan_stages(&mut self, held: &mut Held, plan: &mut Plan) -> bool {
         let mut asks = false;
         while let Some(command) = held.plan.commands.get(held.next).filter(|_| !asks) {
             match command {
-                HeldCommand::Shard(owned) if self.is_owned_dependent(owned) => {
-                    loans = self.loans_of(owned, held.plan.sender.client.db);
+                HeldCommand::Shard(owned)
+                    if self.is_dependent(owned.command, owned.arguments()) =>
+                {
+                    let loans = self.loans_of(owned, held.plan.sender.client.db);
+                    self.want(held, loans);
                     break;
                 }
                 HeldCommand::Shard(owned) => {
                     let place = held.place_of(self.place(owned.command, owned.arguments()));
-                    self.plan(&mut plan, &owned.planned(held.plan.sender.client), place);
+                    self.plan(plan, &owned.planned(held.plan.sender.client), place);
                 }
                 // What it asks for must show what the commands before it did.
-                HeldCommand::Session(..) if !plan.parts.is_empty() || !back.is_empty() => break,
+                HeldCommand::Session(..) if !plan.parts.is_empty() || held.has_stages() => break,
                 HeldCommand::Session(entry, arguments) => {
-                    let target = Target::Held { id, piece: plan.outline.pieces.len() };
+                    let target = Target::Held { id: held.id, piece: plan.outline.pieces.len() };
                     let key = held.plan.sender.key;
                     let piece =
                         crate::commands::run_in_exec(self, key, entry, arguments.get(), target);
@@ -303,64 +256,27 @@ impl Core {
             }
             held.next += 1;
         }
-        held.settling = held.next == held.plan.commands.len() && !asks;
-        let client = held.plan.sender.client;
-        let concerned: Vec<usize> = held
-            .shards
-            .iter()
-            .copied()
-            .filter(|shard| {
-                held.settling
-                    || back.iter().any(|lent| self.owner(&lent.loan) == *shard)
-                    || loans.iter().any(|(owner, _)| owner == shard)
-            })
-            .collect();
-        for shard in concerned {
-            self.part_on(&mut plan, shard, client);
-        }
-        let writers = held.writers();
-        let Plan { parts, outline, .. } = plan;
-        held.stage = Gather::new(client.protocol, outline, parts.len(), self.shared.random());
-        self.mail.under_way += parts.len();
-        let messages = parts.into_iter().filter_map(|part| Some((part.shard, part.envelope?)));
-        for (index, (shard, mut envelope)) in messages.enumerate() {
-            let mut stage = Stage::new(id, held.now_ms);
-            let own = back.extract_if(.., |lent| self.owner(&lent.loan) == shard);
-            stage.back = own.collect();
-            stage.loans = take_of(&mut loans, shard);
-            stage.settle = held.settling.then_some(writers);
-            stage.lining = self.lining_of(&held, shard);
-            address(&mut envelope, &held.plan.sender, stage, index, self.mail.shard);
-            self.mail.add_marker(shard, envelope);
-        }
-        self.held.insert(id, held);
-        self.mail.push_markers();
-        self.advance_held(id);
+        asks
     }
 
     /// All parts are settled: the reply takes its place.
-    fn end_held(&mut self, held: &Held) {
-        let sender = &held.plan.sender;
+    fn end_held(&mut self, held: &mut Held) {
+        let sender = held.plan.sender;
         if held.plan.waits.is_some() && (held.dirty || held.wait.is_some()) {
             // Its wait goes on, or was answered when it ended; or is answered now.
             if !held.replies.is_empty() {
-                self.settle_place(sender.key, held.place, held.replies.clone());
+                self.settle_place(sender.key, held.place, &held.replies);
             }
             return;
         }
-        let mut reply = Vec::new();
-        let mut writer = Writer::new(&mut reply, sender.client.protocol);
         if let Some(error) = &held.refused {
-            writer.error(error);
+            held.replies.clear();
+            Writer::new(&mut held.replies, sender.client.protocol).error(error);
         } else if held.dirty {
-            writer.null_array();
-        } else {
-            if held.plan.framed {
-                writer.array(held.plan.commands.len());
-            }
-            writer.raw(&held.replies);
+            held.replies.clear();
+            Writer::new(&mut held.replies, sender.client.protocol).null_array();
         }
-        self.settle_place(sender.key, held.place, reply);
+        self.settle_place(sender.key, held.place, &held.replies);
         if !held.plan.has_session_commands() {
             // An EXEC behind this one may have.
             return;
@@ -384,40 +300,50 @@ impl Core {
     fn lining_of(&self, held: &Held, shard: usize) -> Option<Lining> {
         let (Some(place), true) = (held.plan.waits, held.settling) else { return None };
         let Some(HeldCommand::Shard(command)) = held.plan.commands.first() else { return None };
-        let Sender { key, client, .. } = held.plan.sender;
+        let (key, client) = (held.plan.sender.key, held.plan.sender.client);
         let origin = Origin { home: self.mail.shard as u16, connection: key, place, part: 0 };
         Some(self.lining_on(shard, origin, command, (client.db, held.wait.as_deref())))
     }
 
-    /// What each shard has to hold, if anything.
-    fn claims_of(&self, plan: &HeldPlan) -> Vec<Option<Claimed>> {
+    /// Has each shard claim what the transaction is about there.
+    fn claim(&mut self, held: &mut Held) {
         let shards = self.mail.shards();
-        let mut claims: Vec<Option<Claimed>> = vec![None; shards];
-        for owned in plan.shard_commands() {
+        let commands = std::mem::take(&mut held.plan.commands);
+        for command in &commands {
+            let HeldCommand::Shard(owned) = command else { continue };
             let arguments = owned.arguments();
-            let mut keys = 0;
+            let mut has_keys = false;
             let argument = |at: usize| &arguments[at];
             let spec = &owned.command.spec;
             let visited = spec.each_key(arguments.len(), &argument, &mut |at, _| {
-                keys += 1;
+                has_keys = true;
                 let key = &arguments[at];
                 let hash = self.shard.keyspace.hash(key).to_bits();
-                let claim = &mut claims[shard_of_slot(slot_of(key), shards)];
-                if let Claimed::Keys(hashes) =
-                    claim.get_or_insert_with(|| Claimed::Keys(Vec::new()))
-                {
-                    hashes.push(hash);
-                }
+                let shard = shard_of_slot(slot_of(key), shards);
+                held.stage(shard, &mut self.spare).claim_key(hash);
             });
-            if visited.is_err() || keys == 0 {
-                return vec![Some(Claimed::Everything); shards];
+            if visited.is_err() || !has_keys {
+                for shard in 0..shards {
+                    held.stage(shard, &mut self.spare).claim = Some(Claimed::Everything);
+                }
+                break;
             }
         }
-        claims
+        held.plan.commands = commands;
+        if let Some((watcher, watched)) = held.plan.watcher.take() {
+            for shard in watched {
+                let stage = held.stage(usize::from(shard), &mut self.spare);
+                stage.claim.get_or_insert_with(|| Claimed::Keys(Hashes::new()));
+                stage.watcher = Some(watcher);
+            }
+        }
     }
 
-    fn is_owned_dependent(&self, owned: &Owned) -> bool {
-        self.is_dependent(owned.command, owned.arguments())
+    /// Has the shards lend these.
+    fn want(&mut self, held: &mut Held, loans: Vec<(usize, Loan)>) {
+        for (owner, loan) in loans {
+            held.stage(owner, &mut self.spare).lent.push(Lent::wanted(loan));
+        }
     }
 
     /// The keys that a command needs together, each with its owner.
@@ -447,21 +373,77 @@ impl Core {
     fn owner(&self, loan: &Loan) -> usize {
         shard_of_slot(slot_of(&loan.key), self.mail.shards())
     }
-
-    fn stage_message(&mut self, sender: &Sender, stage: Stage, index: usize) -> Envelope<Message> {
-        let mut envelope = self.mail.envelope();
-        envelope.work.client = sender.client;
-        address(&mut envelope, sender, stage, index, self.mail.shard);
-        envelope
-    }
 }
 
 impl Held {
+    /// Begins at the moment `now_ms`, with nothing done yet.
+    pub(super) fn new((id, now_ms): (TransactionId, i64), plan: HeldPlan, place: u64) -> Self {
+        Self {
+            id,
+            now_ms,
+            plan,
+            place,
+            participants: Vec::new(),
+            next: 0,
+            coming: Coming::default(),
+            settling: false,
+            replies: Vec::new(),
+            dirty: false,
+            wait: None,
+            refused: None,
+        }
+    }
+
+    /// The same, with the memory of one that is over.
+    pub(super) fn begin(&mut self, moment: (TransactionId, i64), plan: HeldPlan, place: u64) {
+        let mut begun = Self::new(moment, plan, place);
+        std::mem::swap(&mut begun.participants, &mut self.participants);
+        std::mem::swap(&mut begun.coming, &mut self.coming);
+        std::mem::swap(&mut begun.replies, &mut self.replies);
+        *self = begun;
+    }
+
+    /// It is over: lets go of what it was about.
+    pub(super) fn clear(&mut self) {
+        self.plan.commands.clear();
+        self.participants.clear();
+        self.coming.lent.clear();
+        self.replies.clear();
+    }
+
+    /// Whether it is small enough to be kept for the next use.
+    pub(super) fn is_worth_keeping(&self) -> bool {
+        let Coming { replies, lent } = &self.coming;
+        let lent_bytes = lent.capacity() * size_of::<Lent>();
+        replies.is_worth_keeping() && self.replies.capacity().max(lent_bytes) <= KEPT_BYTES_MAX
+    }
+
+    /// What is to be asked next of a shard, which takes part from now on.
+    fn stage(&mut self, shard: usize, spare: &mut Spare) -> &mut Stage {
+        let found = self.participants.iter().position(|it| it.shard == shard);
+        let at = found.unwrap_or(self.participants.len());
+        if found.is_none() {
+            self.participants.push(Participant { shard, stage: None });
+        }
+        let stage = &mut self.participants[at].stage;
+        stage.get_or_insert_with(|| spare.take_stage(self.id, self.now_ms))
+    }
+
+    fn take_stage(&mut self, shard: usize) -> Option<Box<Stage>> {
+        self.participants.iter_mut().find(|it| it.shard == shard)?.stage.take()
+    }
+
+    /// Whether anything is to be asked next.
+    fn has_stages(&self) -> bool {
+        self.participants.iter().any(|it| it.stage.is_some())
+    }
+
     /// Where a command runs: on a shard that takes part, and so is settled. One that is refused
     /// whatever its keys has its place at home, which may hold none.
     fn place_of(&self, place: Place) -> Place {
-        match (place, self.shards.first()) {
-            (Place::One(shard), Some(first)) if !self.shards.contains(&shard) => Place::One(*first),
+        let takes_part = |shard| self.participants.iter().any(|it| it.shard == shard);
+        match (place, self.participants.first()) {
+            (Place::One(shard), Some(first)) if !takes_part(shard) => Place::One(first.shard),
             _ => place,
         }
     }
@@ -472,26 +454,8 @@ impl Held {
         let mut commands = self.plan.shard_commands();
         let is_idle = self.dirty || self.wait.is_some();
         if !is_idle && commands.any(|it| it.command.spec.flags.has(Flags::WRITE)) {
-            self.shards.iter().for_each(|shard| writers.insert(*shard as u16));
+            self.participants.iter().for_each(|it| writers.insert(it.shard as u16));
         }
         writers
     }
-}
-
-fn address(
-    envelope: &mut Envelope<Message>,
-    sender: &Sender,
-    stage: Stage,
-    index: usize,
-    home: usize,
-) {
-    let work = &mut envelope.work;
-    work.origin = Origin { home: home as u16, connection: sender.key, ..Origin::default() };
-    work.part = Some(Box::new(Part { id: stage.id, index: index as u16, ..Part::default() }));
-    work.stage = Some(Box::new(stage));
-}
-
-/// Takes out the loans of one owner.
-fn take_of(loans: &mut Vec<(usize, Loan)>, owner: usize) -> Vec<Loan> {
-    loans.extract_if(.., |(of, _)| *of == owner).map(|(_, loan)| loan).collect()
 }

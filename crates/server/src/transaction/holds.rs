@@ -26,6 +26,7 @@ use std::collections::BinaryHeap;
 
 use durability::TransactionId;
 use net::Envelope;
+use smallvec::SmallVec;
 
 use super::numbers::NumberMap;
 use crate::message::{Message, Origin, Purpose};
@@ -45,8 +46,12 @@ pub(crate) enum Claimed {
     /// The whole shard.
     Everything,
     /// Keys with these hashes.
-    Keys(Vec<u64>),
+    Keys(Hashes),
 }
+
+/// Hashes of keys. Most claims are about one or two on each shard, and travel without an
+/// allocation.
+pub(crate) type Hashes = SmallVec<[u64; 2]>;
 
 /// The claims of a shard.
 #[derive(Default)]

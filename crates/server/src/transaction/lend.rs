@@ -11,7 +11,7 @@ use keyspace::{Effects, ExpiryMode, Keyspace, LoggedCommands, Step, Wanted};
 use table::Taken;
 
 use super::Sender;
-use super::held::Owned;
+use super::held_plan::Owned;
 use crate::core::Core;
 use crate::shard::{ShardRequest, Sink};
 use crate::statistics::notable::Ran;
@@ -24,13 +24,20 @@ pub(crate) struct Loan {
     pub(crate) copy: bool,
 }
 
-/// A value that was lent.
+/// A value that is wanted, or was lent.
 pub(crate) struct Lent {
     pub(crate) loan: Loan,
-    /// `None`: there is no such key.
+    /// `None`: there is no such key, or it was not lent yet.
     pub(crate) value: Option<Taken<Object>>,
     /// Whether the borrower changed it.
     pub(crate) changed: bool,
+}
+
+impl Lent {
+    /// What is to be lent.
+    pub(crate) fn wanted(loan: Loan) -> Self {
+        Self { loan, value: None, changed: false }
+    }
 }
 
 /// Memory that the keyspace for guests keeps for the next ones: four slabs of records. Mapping it
@@ -46,16 +53,16 @@ pub(crate) struct Guests {
 
 impl Core {
     /// Lends the value of a key that the borrower holds.
-    pub(crate) fn lend(&mut self, loan: Loan, now_ms: i64, logged: &mut LoggedCommands) -> Lent {
+    pub(crate) fn lend(&mut self, lent: &mut Lent, now_ms: i64, logged: &mut LoggedCommands) {
+        let Lent { loan, value, .. } = lent;
         let db = loan.db as usize;
         let shard = &mut self.shard;
         let mut step = Step { db, now_ms, effects: &mut shard.effects };
-        let value = match loan.copy {
+        *value = match loan.copy {
             true => shard.keyspace.copy(&mut step, &loan.key),
             false => shard.keyspace.take(&mut step, &loan.key),
         };
         shard.keep_background(logged, now_ms);
-        Lent { loan, value, changed: false }
     }
 
     /// Takes a value back, or the new one instead.
@@ -82,27 +89,25 @@ impl Core {
     }
 
     /// Runs a command on what was lent for it. Its reply is appended to `out`; what has to go back
-    /// is returned. `may_wait`: as [`ShardRequest::may_wait`].
+    /// is left in `lent`. `may_wait`: as [`ShardRequest::may_wait`].
     pub(crate) fn run_on_lent(
         &mut self,
         (command, sender, now_ms): (&Owned, &Sender, i64),
         may_wait: bool,
-        lent: Vec<Lent>,
+        lent: &mut Vec<Lent>,
         out: &mut Vec<u8>,
-    ) -> Vec<Lent> {
+    ) {
         let mut guests = std::mem::take(&mut self.guests);
         let mut keyspace = guests.keyspace.take().unwrap_or_else(|| self.new_guest_keyspace());
         keyspace.configure(*self.shard.keyspace.settings());
         keyspace.tick(now_ms);
         let effects = &mut guests.effects;
         effects.want(Wanted { modified: true, ..Wanted::default() });
-        let mut loans = Vec::with_capacity(lent.len());
-        for Lent { loan, value, .. } in lent {
-            if let Some(value) = value {
+        for Lent { loan, value, .. } in lent.iter_mut() {
+            if let Some(value) = value.take() {
                 let mut step = Step { db: loan.db as usize, now_ms, effects: &mut *effects };
                 keyspace.put(&mut step, &loan.key, value);
             }
-            loans.push(loan);
         }
         effects.clear();
         std::mem::swap(&mut self.shard.keyspace, &mut keyspace);
@@ -122,17 +127,16 @@ impl Core {
         std::mem::swap(&mut self.shard.effects, effects);
         // What a pause hides goes back as it came.
         keyspace.set_expiry(ExpiryMode::Ignore);
-        let changed = which_changed(&loans, effects);
-        let back = loans.into_iter().zip(changed).filter_map(|(loan, changed)| {
+        note_changed(lent, effects);
+        lent.retain_mut(|Lent { loan, value, .. }| {
             let mut step = Step { db: loan.db as usize, now_ms, effects: &mut *effects };
             if loan.copy {
                 keyspace.remove(&mut step, &loan.key);
-                return None;
+            } else {
+                *value = keyspace.take(&mut step, &loan.key);
             }
-            let value = keyspace.take(&mut step, &loan.key);
-            Some(Lent { loan, value, changed })
+            !loan.copy
         });
-        let back = back.collect();
         let is_large = keyspace.bytes_reserved() > GUESTS_KEPT_BYTES_MAX;
         for db in 0..keyspace.database_count() {
             if is_large || keyspace.key_count(db) > 0 {
@@ -149,7 +153,6 @@ impl Core {
             let (spec, arguments) = (&command.command.spec, command.arguments());
             self.note_long(Ran { home, connection, spec, arguments, took_ns });
         }
-        back
     }
 
     fn new_guest_keyspace(&self) -> Box<Keyspace> {
@@ -159,13 +162,23 @@ impl Core {
     }
 }
 
-/// Whether each of these was changed.
-fn which_changed(loans: &[Loan], effects: &Effects) -> Vec<bool> {
-    let mut modified: Vec<_> = effects.modified_keys().map(|of| (of.db, of.key)).collect();
-    modified.sort_unstable();
-    let changed = loans.iter().map(|it| modified.binary_search(&(it.db as usize, &it.key)).is_ok());
-    changed.collect()
+/// Notes which of these were changed.
+fn note_changed(lent: &mut [Lent], effects: &Effects) {
+    let modified = || effects.modified_keys().map(|of| (of.db, of.key));
+    let few = lent.len() <= FEW;
+    let mut sorted: Vec<_> = if few { Vec::new() } else { modified().collect() };
+    sorted.sort_unstable();
+    for Lent { loan, changed, .. } in lent {
+        let own = (loan.db as usize, &*loan.key);
+        *changed = match few {
+            true => modified().any(|it| it == own),
+            false => sorted.binary_search(&own).is_ok(),
+        };
+    }
 }
+
+/// Of so many keys each is compared with all that were modified: sorting would take longer.
+const FEW: usize = 4;
 
 #[cfg(test)]
 mod tests {

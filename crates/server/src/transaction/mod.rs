@@ -20,7 +20,8 @@
 //!
 //! RENAME over shards, an EXEC with one, an EXEC whose WATCH has to be checked on several shards:
 //! these hold their own keys from the marker until they are done (`held.rs` at home, `stage.rs` and
-//! `holds.rs` on the participants, `lend.rs` for values that travel).
+//! `holds.rs` on the participants, `lend.rs` for values that travel). What is about a held key
+//! waits at the gate in `claims.rs`.
 //!
 //! # One shard
 //!
@@ -32,11 +33,15 @@
 //! - `multi`, `watchers`: MULTI's queue, WATCH; `exec`: which way an EXEC goes
 //! - `plan`, `rebuilt`: commands laid out over shards; `send`: their parts on the way; `gather`:
 //!   their replies put together; `spare`: what the next ones use again
-//! - `held`, `stage`, `holds`, `lend`: transactions that hold keys; `numbers`: maps for them
+//! - `held_plan`, `held`, `stage`, `lend`, `held_logs`: transactions that hold keys; `holds`,
+//!   `claims`: what they claim, and what waits for that; `numbers`: maps for them
 
+mod claims;
 mod exec;
 mod gather;
 mod held;
+mod held_logs;
+mod held_plan;
 mod holds;
 mod lend;
 pub(crate) mod multi;
@@ -49,10 +54,11 @@ mod stage;
 pub(crate) mod watchers;
 
 pub(crate) use gather::{Gather, Piece};
-pub(crate) use held::{HeldCommand, HeldPlan, HeldTransactions, Owned};
+pub(crate) use held::HeldTransactions;
+pub(crate) use held_logs::HeldLogs;
+pub(crate) use held_plan::{HeldCommand, HeldPlan, Owned};
 pub(crate) use holds::{Claimed, Holds};
 pub(crate) use lend::Guests;
-pub(crate) use numbers::NumberMap;
 pub(crate) use plan::Planned;
 pub(crate) use send::{Part, Sender, own_part};
 pub(crate) use spare::Spare;

@@ -1,9 +1,7 @@
-//! Commands laid out over the shards that they concern: one run of the tick's bundle for each (or a
-//! message, for a stage of a transaction that holds keys), however many commands there are, and for
-//! each command where its reply will come from.
+//! Commands laid out over the shards that they concern: one run of the tick's bundle for each,
+//! however many commands there are, and for each command where its reply will come from.
 
 use commands::{Across, Merge, ShardCommand};
-use net::Envelope;
 use resp::Arguments;
 use spec::Flags;
 
@@ -11,7 +9,7 @@ use super::gather::{Merged, Outline, Piece};
 use crate::core::Core;
 use crate::input::dispatch::Place;
 use crate::message::bundle::Bundles;
-use crate::message::{Client, Message, Work};
+use crate::message::{Client, Work};
 
 /// A command to be laid out.
 #[derive(Clone, Copy)]
@@ -34,48 +32,30 @@ pub(crate) struct Plan {
     part_of_shard: Vec<u16>,
     /// Scratch: how many keys of a command each shard has, then its place among those that have.
     keys_of_shard: Vec<u32>,
-    /// Whether the parts join the tick's bundles, instead of being messages of their own.
-    bundled: bool,
 }
 
-/// What one shard does of a transaction.
+/// What one shard does of a transaction: the last run of its open bundle.
 pub(crate) struct PlannedPart {
     pub(crate) shard: usize,
     /// Whether something may be written there.
     pub(crate) writes: bool,
-    /// The message that it is; `None`: it is the last run of the shard's open bundle.
-    pub(crate) envelope: Option<Envelope<Message>>,
 }
 
 const NO_PART: u16 = u16::MAX;
 
 impl Plan {
-    /// Begins a plan of messages: the stage of a transaction that holds its keys.
-    pub(crate) fn begin_messages(&mut self, shards: usize) {
-        self.begin(shards, false);
-    }
-
     /// Begins a plan whose parts join the tick's bundles. No bundle may be sent before all of it is
     /// in them.
-    pub(crate) fn begin_bundled(&mut self, shards: usize) {
-        self.begin(shards, true);
-    }
-
-    fn begin(&mut self, shards: usize, bundled: bool) {
+    pub(crate) fn begin(&mut self, shards: usize) {
         self.parts.clear();
         self.outline.clear();
         self.part_of_shard.clear();
         self.part_of_shard.resize(shards, NO_PART);
-        self.bundled = bundled;
     }
 
     /// What `part` runs.
-    fn work<'a>(&'a mut self, part: u16, bundles: &'a mut Bundles) -> Option<&'a mut Work> {
-        let part = &mut self.parts[usize::from(part)];
-        match &mut part.envelope {
-            Some(envelope) => Some(&mut envelope.work),
-            None => bundles.work(part.shard),
-        }
+    fn work<'a>(&self, part: u16, bundles: &'a mut Bundles) -> Option<&'a mut Work> {
+        bundles.work(self.parts[usize::from(part)].shard)
     }
 }
 
@@ -105,16 +85,9 @@ impl Core {
             return part;
         }
         let part = plan.parts.len() as u16;
-        let envelope = if plan.bundled {
-            self.bundles.begin_run(shard, client, &mut self.mail);
-            None
-        } else {
-            let mut envelope = self.mail.envelope();
-            envelope.work.client = client;
-            Some(envelope)
-        };
+        self.bundles.begin_run(shard, client, &mut self.mail);
         plan.part_of_shard[shard] = part;
-        plan.parts.push(PlannedPart { shard, writes: false, envelope });
+        plan.parts.push(PlannedPart { shard, writes: false });
         part
     }
 

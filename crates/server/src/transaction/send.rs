@@ -5,7 +5,7 @@ use durability::{Participants, TransactionId};
 use resp::{Arguments, CommandError};
 use spec::Flags;
 
-use super::held::{HeldCommand, HeldPlan, Owned};
+use super::held_plan::{HeldCommand, HeldPlan, Owned};
 use super::plan::{Plan, Planned};
 use super::rebuilt::Rebuilt;
 use crate::clients::connections::ConnectionKey;
@@ -62,13 +62,12 @@ impl Core {
         let (sender, planned) =
             (Sender { key, client, silent }, Planned { command, number, arguments, client });
         if matches!(command.across, Across::Together { .. }) {
-            self.send_bundles();
             let mut held = HeldPlan::new(sender, false);
             held.commands.push(HeldCommand::Shard(Owned::of(&planned)));
             return self.begin_held(held);
         }
         let mut plan = self.spare.take_plan();
-        plan.begin_bundled(self.mail.shards());
+        plan.begin(self.mail.shards());
         self.plan(&mut plan, &planned, Place::Several);
         self.send_plan(sender, plan, Planner::Command);
     }

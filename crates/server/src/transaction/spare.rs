@@ -1,8 +1,13 @@
 //! Plans, gathers and queues of transactions that are over: the next ones use their memory again.
 
+use durability::TransactionId;
+
 use super::gather::Gather;
+use super::held::Held;
+use super::held_plan::HeldPlan;
 use super::multi::Queue;
 use super::plan::Plan;
+use super::stage::Stage;
 
 /// What is kept of each kind at most: as many as there are busy connections in a tick.
 const KEPT_MAX: usize = 64;
@@ -14,6 +19,10 @@ pub(crate) struct Spare {
     // The boxes are what is kept: they go back to where they came from.
     #[expect(clippy::vec_box, reason = "a place of a pipeline holds the box")]
     gathers: Vec<Box<Gather>>,
+    #[expect(clippy::vec_box, reason = "the map of those under way holds the box")]
+    helds: Vec<Box<Held>>,
+    #[expect(clippy::vec_box, reason = "a run of a bundle holds the box")]
+    stages: Vec<Box<Stage>>,
     #[expect(clippy::vec_box, reason = "a session holds the box")]
     queues: Vec<Box<Queue>>,
 }
@@ -40,6 +49,44 @@ impl Spare {
     pub(crate) fn keep_gather(&mut self, gather: Option<Box<Gather>>) {
         let room = self.gathers.len() < KEPT_MAX;
         self.gathers.extend(gather.filter(|it| room && it.is_worth_keeping()));
+    }
+
+    /// A held transaction that begins at a moment: see [`Held::new`].
+    pub(crate) fn take_held(
+        &mut self,
+        moment: (TransactionId, i64),
+        plan: HeldPlan,
+        place: u64,
+    ) -> Box<Held> {
+        match self.helds.pop() {
+            None => Box::new(Held::new(moment, plan, place)),
+            Some(mut held) => {
+                held.begin(moment, plan, place);
+                held
+            }
+        }
+    }
+
+    /// A held transaction is over.
+    pub(crate) fn keep_held(&mut self, mut held: Box<Held>) {
+        held.clear();
+        if self.helds.len() < KEPT_MAX && held.is_worth_keeping() {
+            self.helds.push(held);
+        }
+    }
+
+    /// A stage that wants nothing yet.
+    pub(crate) fn take_stage(&mut self, id: TransactionId, now_ms: i64) -> Box<Stage> {
+        let mut stage = self.stages.pop().unwrap_or_default();
+        stage.begin(id, now_ms);
+        stage
+    }
+
+    /// A stage came back, and what it brought was taken out.
+    pub(crate) fn keep_stage(&mut self, stage: Box<Stage>) {
+        if self.stages.len() < KEPT_MAX && stage.is_worth_keeping() {
+            self.stages.push(stage);
+        }
     }
 
     /// An empty queue.

@@ -109,7 +109,7 @@ impl Core {
         if let Err(error) = self.may_try(flags) {
             self.statistics.count_rejected(Some(number), &error);
             let mut reply = Vec::new();
-            Writer::new(&mut reply, plan.sender().client.protocol).error(&error);
+            Writer::new(&mut reply, plan.sender.client.protocol).error(&error);
             return self.answer_apart(key, reply);
         }
         self.begin_held(plan);
@@ -202,7 +202,7 @@ impl Core {
             None => Some(reply),
         };
         if let Some(reply) = reply {
-            self.settle_place(key, origin.place, reply);
+            self.settle_place(key, origin.place, &reply);
         }
     }
 

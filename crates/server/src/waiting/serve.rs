@@ -46,13 +46,9 @@ impl Core {
             // What came before has closed it: nothing is taken for it.
             return;
         }
-        let idle = self.shard.holds.is_idle();
-        if !idle {
-            let claimed = self.claimed_by_command(request.command, *request.arguments);
-            if self.shard.holds.is_claimed(&claimed) {
-                let envelope = self.message_that_waits(request, self.mail.shard);
-                return self.shard.holds.wait(envelope, claimed);
-            }
+        if self.is_command_held(request.command, *request.arguments) {
+            let envelope = self.message_that_waits(request, self.mail.shard);
+            return self.wait_for_held(envelope);
         }
         self.run_here(request, true);
         if let Some(wait) = self.shard.asked.take() {
@@ -76,12 +72,10 @@ impl Core {
 
     /// Tries a command that may wait, or has it wait for keys that are held.
     pub(crate) fn run_waiting(&mut self, mut envelope: Envelope<Message>) {
-        if !self.shard.holds.is_idle() {
-            let claimed = self.claimed_by(&envelope.work);
-            if self.shard.holds.is_claimed(&claimed) {
-                envelope.purpose = Purpose::Wait;
-                return self.shard.holds.wait(envelope, claimed);
-            }
+        let work = &envelope.work;
+        if self.is_held(work, &work.commands, None) {
+            envelope.purpose = Purpose::Wait;
+            return self.wait_for_held(envelope);
         }
         self.run_waiting_now(envelope);
     }
@@ -278,7 +272,7 @@ impl Core {
     /// Hashes of the keys that a command which may wait uses: it has some.
     fn keys_of(&self, work: &Work) -> Vec<u64> {
         match self.claimed_by(work) {
-            Claimed::Keys(keys) => keys,
+            Claimed::Keys(keys) => keys.into_vec(),
             Claimed::Everything => Vec::new(),
         }
     }
@@ -296,7 +290,7 @@ impl Core {
             return;
         }
         let Ready { db, key, .. } = ready;
-        let claimed = Claimed::Keys(keys.clone());
+        let claimed = Claimed::Keys(keys.iter().copied().collect());
         self.call_unclaimed(claimed, move |core| {
             core.shard.waiting.resume(db, key, keys);
             core.end_unit();

@@ -42,6 +42,8 @@ fn watch_does_not_wait_for_older() {
     server.ask(a, &format!("GET {y}"));
     server.ask(a, &format!("SET {y} 2"));
     server.give(b, format!("RENAME {src} {w}\r\nSET {y} 1\r\n").as_bytes());
+    // Until then neither has taken effect.
+    server.cores[0].send_bundles();
     server.give(a, b"EXEC\r\n");
     server.settle();
     let (ra, rb) = (server.take(a), server.take(b));

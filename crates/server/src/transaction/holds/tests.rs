@@ -15,7 +15,7 @@ fn work(place: u64) -> Envelope<Message> {
 }
 
 fn keys(keys: &[u64]) -> Claimed {
-    Claimed::Keys(keys.to_vec())
+    Claimed::Keys(keys.into())
 }
 
 /// The places of the work whose turn it is; work 100 and above is a marker.
@@ -183,7 +183,7 @@ impl Both {
         self.places += 1;
         let place = self.places;
         let keys = self.claimed();
-        let claimed = keys.clone().map_or(Claimed::Everything, Claimed::Keys);
+        let claimed = keys.as_ref().map_or(Claimed::Everything, |keys| self::keys(keys));
         let waits = self.model.is_claimed(keys.as_deref());
         assert_eq!(self.holds.is_claimed(&claimed), waits);
         if waits || self.below(8) == 0 {

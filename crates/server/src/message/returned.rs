@@ -1,0 +1,104 @@
+//! Messages that came home with their replies.
+
+use net::Envelope;
+
+use crate::clients::connections::ConnectionKey;
+use crate::core::Core;
+use crate::message::Message;
+use crate::message::bundle::{Kind, Run};
+use crate::output::weave::RunReplies;
+
+impl Core {
+    /// The replies of a message of ours came back.
+    pub(crate) fn handle_replies(&mut self, mut envelope: Envelope<Message>) {
+        if !envelope.work.runs.is_empty() {
+            return self.handle_bundle_replies(envelope);
+        }
+        self.mail.under_way -= 1;
+        if let Some(stage) = envelope.work.stage.take() {
+            self.handle_stage(stage, &envelope.work.reply);
+            return self.mail.recycle(envelope);
+        }
+        let origin = envelope.work.origin;
+        let Some(connection) = self.connections.find(origin.connection) else {
+            return self.mail.recycle(envelope);
+        };
+        if envelope.work.overflown {
+            self.mail.recycle(envelope);
+            return self.disconnect_slow(origin.connection);
+        }
+        let (pipeline, output) = (&mut connection.pipeline, &mut connection.output.bytes);
+        let mail = &mut self.mail;
+        pipeline.settle(origin.place, envelope, output, &mut |spent| mail.recycle(spent));
+        self.end_settling(origin.connection);
+    }
+
+    /// Replies have joined those of a connection: if they are more than the client may leave
+    /// unread it is closed at once, so that nothing of it is done any more.
+    fn end_settling(&mut self, key: ConnectionKey) {
+        let limit = self.settings.limits.output_normal.hard_bytes;
+        if let Some(connection) = self.connections.find(key)
+            && limit != 0
+            && connection.unsent_bytes() as u64 >= limit
+        {
+            return self.disconnect_slow(key);
+        }
+        self.note_settled(key);
+    }
+
+    /// A bundle of ours came back: hands the replies of each run to whom they are for.
+    fn handle_bundle_replies(&mut self, mut envelope: Envelope<Message>) {
+        let mut runs = std::mem::take(&mut envelope.work.runs);
+        let reply = &envelope.work.reply;
+        let (mut from, mut at) = (0, 0);
+        for index in 0..runs.each.len() {
+            let run = runs.each[index];
+            let (begin, until) = (from, run.commands_end as usize);
+            let (bytes, commands) = (&reply[begin..run.reply_end], at..until);
+            (from, at) = (run.reply_end, until);
+            if run.kind == Kind::Apart {
+                continue;
+            }
+            self.mail.under_way -= 1;
+            if let Some(stage) = runs.take_stage(run.kind) {
+                self.handle_stage(stage, bytes);
+                continue;
+            }
+            let Some(connection) = self.connections.find(run.connection) else { continue };
+            if run.overflown {
+                self.disconnect_slow(run.connection);
+                continue;
+            }
+            let replies = RunReplies {
+                commands: commands.len(),
+                bytes,
+                ends: runs.reply_ends.get(commands).unwrap_or_default(),
+                begin,
+            };
+            let (pipeline, output) = (&mut connection.pipeline, &mut connection.output.bytes);
+            let mail = &mut self.mail;
+            let spent = &mut |spent| mail.recycle(spent);
+            match runs.part_of(run.kind) {
+                Some(part) => {
+                    let place = (run.place, part.index);
+                    let over = pipeline.settle_part(place, bytes, output, spent);
+                    self.spare.keep_gather(over);
+                }
+                None => pipeline.settle_run((run.place, run.part), replies, output, spent),
+            }
+            if !runs.each.get(index + 1).is_some_and(|next| next.also_settles(&run)) {
+                self.end_settling(run.connection);
+            }
+        }
+        envelope.work.runs = runs;
+        self.mail.recycle(envelope);
+    }
+}
+
+impl Run {
+    /// Whether its replies are, like those of the run before, for their connection's pipeline.
+    fn also_settles(&self, before: &Self) -> bool {
+        let is_elsewhere = matches!(self.kind, Kind::Apart | Kind::Stage(_));
+        self.connection == before.connection && !self.overflown && !is_elsewhere
+    }
+}

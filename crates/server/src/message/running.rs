@@ -1,0 +1,205 @@
+//! A bundle on the shard that it was sent to.
+//!
+//! Its runs are run in order, each as what it is ([`Kind`]). One that has to wait for a held key
+//! detains nobody else: it goes on as a message of its own. What is only for the home of a
+//! transaction under way (a stage that does not settle) need not wait for the log with the rest:
+//! all such answers of a bundle go home at once, as one message.
+
+use net::Envelope;
+
+use crate::core::Core;
+use crate::message::bundle::{Kind, Run, Runs};
+use crate::message::work::Unit;
+use crate::message::{Message, Origin, Purpose, Queued, Work};
+use crate::transaction::Stage;
+
+/// A bundle's contents while it is run.
+struct Running {
+    commands: Vec<Queued>,
+    runs: Runs,
+    reply: Vec<u8>,
+    /// Stages on their way home before the rest.
+    answers: Option<Envelope<Message>>,
+}
+
+impl Core {
+    /// Runs the commands of a bundle, and sends it back when the tick's log is written.
+    pub(crate) fn run_bundle(&mut self, mut envelope: Envelope<Message>) {
+        let work = &mut envelope.work;
+        let mut running = Running {
+            commands: std::mem::take(&mut work.commands),
+            runs: std::mem::take(&mut work.runs),
+            reply: std::mem::take(&mut work.reply),
+            answers: None,
+        };
+        self.prefetch_bundle(work, &running);
+        let mut at = 0;
+        for index in 0..running.runs.each.len() {
+            at = self.run_run(work, &mut running, index, at);
+        }
+        let Running { commands, runs, reply, answers } = running;
+        if let Some(answers) = answers {
+            self.mail.push(usize::from(work.origin.home), answers);
+        }
+        let is_apart = runs.each.iter().all(|run| run.kind == Kind::Apart);
+        (work.commands, work.runs, work.reply) = (commands, runs, reply);
+        if is_apart {
+            return self.mail.recycle(envelope);
+        }
+        envelope.purpose = Purpose::Replies;
+        self.release.hold_message(envelope);
+    }
+
+    /// Runs one run of a bundle, whose commands begin at `begin`; returns where they end.
+    fn run_run(
+        &mut self,
+        work: &mut Work,
+        running: &mut Running,
+        index: usize,
+        begin: usize,
+    ) -> usize {
+        let Running { commands, runs, reply, answers } = running;
+        let mut run = runs.each[index];
+        let end = run.commands_end as usize;
+        let own = &commands[begin..end];
+        work.origin.connection = run.connection;
+        (work.client, work.silent) = (run.client, run.silent);
+        if let Some(mut stage) = runs.take_stage(run.kind) {
+            let from = reply.len();
+            if let Err(claimed) = self.claim_for(&mut stage) {
+                let mut single = self.single(work, (&run, None), own);
+                single.work.stage = Some(stage);
+                self.shard.holds.wait(single, claimed);
+                run.kind = Kind::Apart;
+            } else {
+                self.run_stage(work, own, &mut stage, reply);
+                if stage.settle.is_some() {
+                    runs.put_stage(run.kind, stage);
+                } else {
+                    self.answer(answers, (work.origin.home, &run), stage, &reply[from..]);
+                    reply.truncate(from);
+                    run.kind = Kind::Apart;
+                }
+            }
+        } else if self.is_held(work, own, run.watcher) {
+            let single = self.single(work, (&run, Some(runs)), own);
+            self.wait_for_held(single);
+            run.kind = Kind::Apart;
+        } else if run.kind == Kind::Several {
+            let ends = &mut runs.reply_ends;
+            run.overflown = self.run_several(work, own, reply, |end| ends.push(end));
+        } else {
+            let (part, framed) = (run.kind.part_in(&runs.parts), run.kind == Kind::Exec);
+            let unit = Unit { part, framed, watcher: run.watcher.take() };
+            self.run_unit(work, own, &unit, reply);
+        }
+        run.reply_end = reply.len();
+        // Also those of commands that were not run.
+        runs.reply_ends.resize(end, reply.len());
+        runs.each[index] = run;
+        end
+    }
+
+    /// Adds a stage that goes home at once.
+    fn answer(
+        &mut self,
+        answers: &mut Option<Envelope<Message>>,
+        (home, run): (u16, &Run),
+        stage: Box<Stage>,
+        reply: &[u8],
+    ) {
+        let work = &mut answers
+            .get_or_insert_with(|| {
+                let mut envelope = self.mail.envelope();
+                envelope.purpose = Purpose::Replies;
+                envelope.work.origin = Origin { home, ..Origin::default() };
+                envelope
+            })
+            .work;
+        work.reply.extend_from_slice(reply);
+        let kind = work.runs.add_stage(stage);
+        let reply_end = work.reply.len();
+        work.runs.each.push(Run { kind, commands_end: 0, reply_end, ..*run });
+    }
+
+    /// A message of its own for a run; `runs`, which it is of, tell which part of a transaction it
+    /// is.
+    fn single(
+        &mut self,
+        work: &Work,
+        (run, runs): (&Run, Option<&Runs>),
+        commands: &[Queued],
+    ) -> Envelope<Message> {
+        let mut envelope = self.mail.envelope();
+        envelope.purpose = Purpose::Run;
+        let own = &mut envelope.work;
+        let Run { connection, place, part, client, silent, watcher, .. } = *run;
+        own.origin = Origin { home: work.origin.home, connection, place, part };
+        (own.client, own.silent, own.watcher) = (client, silent, watcher);
+        own.framed = run.kind == Kind::Exec;
+        own.part = runs.and_then(|runs| runs.part_of(run.kind)).cloned().map(Box::new);
+        for queued in commands {
+            own.add_for(queued.db, queued.command, queued.number, work.arguments(queued));
+            own.count_last(queued.counted);
+        }
+        envelope
+    }
+
+    /// Messages that were run, with a message of its own for each run of a bundle.
+    pub(crate) fn split_bundles(
+        &mut self,
+        messages: Vec<Envelope<Message>>,
+    ) -> Vec<Envelope<Message>> {
+        let mut all = Vec::with_capacity(messages.len());
+        for mut envelope in messages {
+            if envelope.work.runs.is_empty() {
+                all.push(envelope);
+                continue;
+            }
+            let mut runs = std::mem::take(&mut envelope.work.runs);
+            let work = &envelope.work;
+            let (mut begin, mut from) = (0, 0);
+            for index in 0..runs.each.len() {
+                let run = runs.each[index];
+                let (end, reply_end) = (run.commands_end as usize, run.reply_end);
+                if run.kind != Kind::Apart {
+                    let own = &work.commands[begin..end];
+                    let mut single = self.single(work, (&run, Some(&runs)), own);
+                    single.purpose = Purpose::Replies;
+                    single.work.stage = runs.take_stage(run.kind);
+                    single.work.overflown = run.overflown;
+                    single.work.reply.extend_from_slice(&work.reply[from..reply_end]);
+                    all.push(single);
+                }
+                (begin, from) = (end, reply_end);
+            }
+            self.mail.recycle(envelope);
+        }
+        all
+    }
+
+    /// Brings the keys of a bundle near the processor: first all buckets, then all records. The
+    /// home has done that with its own keys when it parsed them, but for those of commands that
+    /// split, and those that are lent.
+    fn prefetch_bundle(&mut self, work: &Work, running: &Running) {
+        let Running { commands, runs, .. } = running;
+        let is_home = usize::from(work.origin.home) == self.mail.shard;
+        self.shard.prefetch_begin();
+        if commands.len() > 1 || commands.first().is_some_and(|it| it.command.splits()) {
+            let has_keys = |it: &&Queued| !it.command.spec.keys.is_empty();
+            let is_far = |it: &&Queued| !is_home || it.command.splits();
+            for queued in commands.iter().filter(has_keys).filter(is_far) {
+                self.shard.prefetch_buckets(queued.db, queued.command, work.arguments(queued));
+            }
+        }
+        for stage in runs.stages.iter().flatten() {
+            for lent in stage.back.iter().chain(&stage.lent).take(PREFETCH_LENT_MAX) {
+                self.shard.prefetch_bucket(lent.loan.db, &lent.loan.key);
+            }
+        }
+        self.shard.prefetch_records();
+    }
+}
+
+/// Keys of a stage that are brought near the processor before it runs.
+const PREFETCH_LENT_MAX: usize = 16;

@@ -1,0 +1,132 @@
+//! The gate before everything that runs on a shard: what is about a key that a transaction holds
+//! waits, all else goes on.
+
+use commands::ShardCommand;
+use net::Envelope;
+use resp::Arguments;
+
+use super::holds::{Claimed, Hashes};
+use super::stage::{Stage, marks};
+use crate::core::Core;
+use crate::message::{Message, Purpose, Queued, Work};
+use crate::transaction::watchers::Watcher;
+
+impl Core {
+    /// Has a stage hold what it claims, if it claims anything.
+    ///
+    /// # Errors
+    /// Somebody older claims some of this: the stage has to wait.
+    pub(crate) fn claim_for(&mut self, stage: &mut Stage) -> Result<(), Claimed> {
+        let Some(mut claimed) = stage.claim.take() else { return Ok(()) };
+        self.claim_watched(&mut claimed, stage.watcher);
+        if self.shard.holds.is_claimed(&claimed) {
+            return Err(claimed);
+        }
+        self.shard.holds.hold(stage.id, claimed);
+        Ok(())
+    }
+
+    /// Whether somebody holds, or waits for, a key of these commands or one that `watcher` watches:
+    /// an EXEC must see what an older transaction that holds one of these is about to change.
+    #[inline]
+    pub(crate) fn is_held(
+        &self,
+        work: &Work,
+        commands: &[Queued],
+        watcher: Option<Watcher>,
+    ) -> bool {
+        let holds = &self.shard.holds;
+        // Almost always nothing is.
+        !holds.is_idle()
+            && (commands.iter().any(|it| self.is_command_held(it.command, work.arguments(it)))
+                || watcher.is_some_and(|watcher| {
+                    let mut hashes = self.watched_by(watcher);
+                    hashes.any(|hash| holds.claims(hash))
+                }))
+    }
+
+    /// The same of one command.
+    pub(crate) fn is_command_held(&self, command: &ShardCommand, of: Arguments<'_>) -> bool {
+        let holds = &self.shard.holds;
+        if holds.is_idle() {
+            return false;
+        }
+        let (mut has_keys, mut is_held) = (false, false);
+        let visited = command.spec.each_key(of.len(), &|at| &of[at], &mut |at, _| {
+            has_keys = true;
+            is_held |= holds.claims(self.shard.keyspace.hash(&of[at]).to_bits());
+        });
+        // What has no keys, or hides them, is about everything.
+        is_held || visited.is_err() || !has_keys
+    }
+
+    /// Has a message that is no stage wait for its turn.
+    pub(crate) fn wait_for_held(&mut self, envelope: Envelope<Message>) {
+        let mut claimed = self.claimed_by(&envelope.work);
+        self.claim_watched(&mut claimed, envelope.work.watcher);
+        self.shard.holds.wait(envelope, claimed);
+    }
+
+    /// Adds what `watcher` watches to a claim.
+    pub(crate) fn claim_watched(&self, claimed: &mut Claimed, watcher: Option<Watcher>) {
+        if let (Some(watcher), Claimed::Keys(keys)) = (watcher, claimed) {
+            keys.extend(self.watched_by(watcher));
+        }
+    }
+
+    fn watched_by(&self, watcher: Watcher) -> impl Iterator<Item = u64> + '_ {
+        let watched = self.shard.watchers.keys_of(watcher);
+        watched.map(|key| self.shard.keyspace.hash(key).to_bits())
+    }
+
+    /// The keys of a message's commands.
+    pub(crate) fn claimed_by(&self, work: &Work) -> Claimed {
+        let mut keys = Hashes::new();
+        for queued in &work.commands {
+            let claimed = self.claimed_by_command(queued.command, work.arguments(queued));
+            let Claimed::Keys(own) = claimed else { return Claimed::Everything };
+            keys.extend(own);
+        }
+        Claimed::Keys(keys)
+    }
+
+    /// The keys of a command; everything, where it has none or they cannot be told.
+    pub(crate) fn claimed_by_command(&self, command: &ShardCommand, of: Arguments<'_>) -> Claimed {
+        let mut keys = Hashes::new();
+        let visited = command.spec.each_key(of.len(), &|at| &of[at], &mut |at, _| {
+            keys.push(self.shard.keyspace.hash(&of[at]).to_bits());
+        });
+        if visited.is_err() || keys.is_empty() { Claimed::Everything } else { Claimed::Keys(keys) }
+    }
+
+    /// Runs what waited for keys that are free now.
+    pub(crate) fn run_released(&mut self) {
+        while let Some(envelope) = self.shard.holds.take_ready(marks) {
+            match envelope.purpose {
+                Purpose::Run if envelope.work.stage.is_some() => self.run_stage_message(envelope),
+                Purpose::Run => self.run_now(envelope),
+                Purpose::Wait => self.run_waiting_now(envelope),
+                _ => self.handle_message(envelope),
+            }
+        }
+    }
+
+    /// Calls `call` on this core thread once no key is held here: it is about the whole shard.
+    pub(crate) fn call_unheld(&mut self, call: impl FnOnce(&mut Self) + Send + 'static) {
+        self.call_unclaimed(Claimed::Everything, call);
+    }
+
+    /// Calls `call` on this core thread once nobody older claims any of this.
+    pub(crate) fn call_unclaimed(
+        &mut self,
+        claimed: Claimed,
+        call: impl FnOnce(&mut Self) + Send + 'static,
+    ) {
+        if !self.shard.holds.is_claimed(&claimed) {
+            return call(self);
+        }
+        let mut envelope = self.mail.envelope();
+        envelope.purpose = Purpose::Call(Box::new(call));
+        self.shard.holds.wait(envelope, claimed);
+    }
+}
