@@ -1,12 +1,14 @@
 //! Replies on their way to the sockets.
 //!
-//! A reply is first tried with one `send` that does not block; what does not fit is handed to the
-//! ring, and everything after it waits until that is sent: at most one send per socket is under
-//! way, so bytes stay in order. What a client does not take piles up here, and is bounded by
-//! `client-output-buffer-limit`.
+//! All outputs of a tick are handed to the ring, and submitted together: one call of the kernel for
+//! all of them, in which nearly every send is done at once
+//! (`docs/decisions/0008-one-call-for-all-sends.md`). What comes for a socket meanwhile waits until
+//! that is sent: at most one send per socket is under way, so bytes stay in order. What a client
+//! does not take piles up here, and is bounded by `client-output-buffer-limit`.
 
 use std::collections::VecDeque;
-use std::io::ErrorKind;
+
+use net::Completion;
 
 use crate::clients::connection::{Connection, Sending};
 use crate::clients::connections::ConnectionKey;
@@ -64,16 +66,6 @@ enum Patience {
     None,
 }
 
-/// How a flush ended.
-enum Flushed {
-    /// Nothing is left, or nothing more may leave now.
-    Done,
-    /// The rest was handed to the ring.
-    Pending,
-    /// The socket is of no use any more.
-    Failed,
-}
-
 impl CoreThread {
     /// Sends what the listed connections were replied.
     pub(crate) fn flush_outputs(&mut self) {
@@ -113,25 +105,37 @@ impl CoreThread {
             let end = connection.output.end();
             return self.postponed.add(key, end, self.core.time.unix_us());
         }
-        let before = connection.output.bytes.len();
-        let flushed = try_send(&mut self.ring, key.token, connection);
-        let sent = before - connection.output.bytes.len();
+        let sent = hand_over(&mut self.ring, key.token, connection);
+        self.handed_over |= sent > 0;
         connection.session.activity.bytes_out += sent as u64;
-        let over = matches!(flushed, Flushed::Pending) && over_limit(connection, limit, now_ms);
         let finished = connection.session.modes.close_after_reply
             && connection.output.pending_bytes() == 0
             && connection.pipeline.is_empty();
         self.core.statistics.counters.traffic.output_bytes += sent as u64;
         self.core.statistics.counters.traffic.writes += u64::from(sent > 0);
-        if over {
-            self.core.disconnect_slow(key);
-        } else if finished || matches!(flushed, Flushed::Failed) {
+        if finished {
             self.core.close(key);
         }
     }
 
+    /// Has the kernel send what was handed over, if anything was, and takes back what is sent.
+    pub(crate) fn submit_outputs(&mut self) {
+        if !std::mem::take(&mut self.handed_over) {
+            return;
+        }
+        self.poll();
+        // Everything else is for the next tick.
+        let mut completions = std::mem::take(&mut self.completions);
+        self.ring.reap(&mut completions);
+        let is_sent = |it: &mut Completion| matches!(it, Completion::Sent { .. });
+        for sent in completions.extract_if(.., is_sent) {
+            self.handle_completion(sent);
+        }
+        self.completions = completions;
+    }
+
     /// A send of the ring has ended.
-    pub(crate) fn handle_sent(&mut self, token: u32, result: i32, bytes: Vec<u8>) {
+    pub(crate) fn handle_sent(&mut self, token: u32, result: i32, mut bytes: Vec<u8>) {
         let Some(connection) = self.core.connections.at(token) else { return };
         let key = ConnectionKey { token, generation: connection.generation };
         let Some(mut sending) = connection.output.sending.take() else { return };
@@ -152,6 +156,8 @@ impl CoreThread {
         }
         connection.output.soft_limit_since_ms = 0;
         if connection.output.bytes.is_empty() {
+            empty(&mut bytes);
+            connection.output.bytes = bytes;
             if connection.session.modes.close_after_reply && connection.pipeline.is_empty() {
                 self.core.close(key);
             }
@@ -194,34 +200,20 @@ impl Core {
     }
 }
 
-/// Sends what may leave; the rest of it goes to the ring.
-fn try_send(ring: &mut net::Ring, token: u32, connection: &mut Connection) -> Flushed {
+/// Hands what may leave to the ring; returns how many bytes that is.
+fn hand_over(ring: &mut net::Ring, token: u32, connection: &mut Connection) -> usize {
     let output = &mut connection.output;
     let sendable = output.sendable();
-    let Some(stream) = &connection.stream else { return Flushed::Done };
+    let Some(stream) = &connection.stream else { return 0 };
     if sendable == 0 {
-        return Flushed::Done;
+        return 0;
     }
-    let sent = match stream.send_now(&output.bytes[..sendable]) {
-        Ok(sent) => sent,
-        Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
-        Err(error) if error.kind() == ErrorKind::Interrupted => 0,
-        Err(_) => return Flushed::Failed,
-    };
     output.base += sendable as u64;
-    if sent == output.bytes.len() {
-        empty(&mut output.bytes);
-        output.soft_limit_since_ms = 0;
-        return Flushed::Done;
-    }
     let rest = output.bytes.split_off(sendable);
     let handed = std::mem::replace(&mut output.bytes, rest);
-    if sent == sendable {
-        return Flushed::Done;
-    }
-    output.sending = Some(Sending { length: handed.len(), sent });
-    ring.send(stream.descriptor(), handed, sent, token);
-    Flushed::Pending
+    output.sending = Some(Sending { length: sendable, sent: 0 });
+    ring.send(stream.descriptor(), handed, 0, token);
+    sendable
 }
 
 /// Whether a client has let too much pile up, for too long.

@@ -18,8 +18,8 @@ pub(crate) struct CoreThread {
     pub(crate) core: Core,
     /// What this thread accepts on: all listeners are the first core thread's.
     pub(crate) listeners: Vec<Listener>,
-    /// Scratch: what the ring reported in this tick.
-    completions: Vec<Completion>,
+    /// What the ring reported and was not looked at.
+    pub(crate) completions: Vec<Completion>,
     /// Buffers received in this tick, in order.
     received: Vec<(u32, ReceivedBuffer)>,
     /// Connections whose receive has to be armed again.
@@ -31,6 +31,8 @@ pub(crate) struct CoreThread {
     accept_after_ms: i64,
     /// Outputs that wait for more.
     pub(crate) postponed: Postponed,
+    /// Whether outputs were handed to the ring that the kernel has not seen.
+    pub(crate) handed_over: bool,
     /// How looking for replies under way has ended lately.
     pub(crate) patience: Patience,
 }
@@ -58,6 +60,7 @@ impl CoreThread {
             rearm_accept,
             accept_after_ms: 0,
             postponed: Postponed::default(),
+            handed_over: false,
             patience: Patience::default(),
         }
     }
@@ -73,7 +76,7 @@ impl CoreThread {
         self.completions = completions;
     }
 
-    fn handle_completion(&mut self, completion: Completion) {
+    pub(crate) fn handle_completion(&mut self, completion: Completion) {
         match completion {
             Completion::Received { token, buffer, more } => {
                 self.received.push((token, buffer));
@@ -225,11 +228,12 @@ impl CoreThread {
     pub(crate) fn send(&mut self) {
         self.core.release_replies();
         self.flush_outputs();
-        self.close_connections();
         let shared = &self.core.shared;
         for shard in self.core.mail.wakes().drain(..) {
             self.ring.wake(shared.ring_descriptor(shard));
         }
+        self.submit_outputs();
+        self.close_connections();
     }
 
     /// Connections that are no longer wanted are shut down; their ends come as completions. One

@@ -48,12 +48,12 @@ const SLEEP_MS_MAX: u64 = 1000;
 impl CoreThread {
     /// Waits for something to do.
     pub(crate) fn rest(&mut self) {
-        if self.core.has_work() || self.ring.has_completions() {
+        if self.core.has_work() || self.has_completions() {
             return self.poll();
         }
         if let Some(nap) = self.core.nap() {
             self.sleep(nap.completions, nap.timeout);
-            if self.core.has_work() || self.ring.has_completions() {
+            if self.core.has_work() || self.has_completions() {
                 return;
             }
         } else if self.core.mail.under_way > 0 && self.patience.looks() {
@@ -87,10 +87,15 @@ impl CoreThread {
     }
 
     /// Looks at the ring without waiting.
-    fn poll(&mut self) {
+    pub(crate) fn poll(&mut self) {
         if let Err(error) = self.ring.submit() {
             tracing::error!("Submitting to the ring failed: {error}");
         }
+    }
+
+    /// Whether the ring has something that was not looked at.
+    fn has_completions(&mut self) -> bool {
+        !self.completions.is_empty() || self.ring.has_completions()
     }
 
     /// Looks for what is under way, for a bounded time. True: something came.
@@ -103,7 +108,7 @@ impl CoreThread {
                 }
                 std::hint::spin_loop();
             }
-            if self.ring.has_completions() {
+            if self.has_completions() {
                 self.poll();
                 return true;
             }
