@@ -18,6 +18,7 @@
 //! come. It does not announce a nap in its inbox: other core threads need not wake it, it will look
 //! soon. A client of few connections is never made to wait (`crowd.rs`); nor is who waits for keys
 //! that a transaction holds here, since that takes several hops and each would wait for a nap.
+//! Where most of the crowd sends such transactions, naps are much shorter instead.
 
 use std::time::Duration;
 
@@ -41,6 +42,11 @@ const NAP_US_MAX: u64 = 300;
 /// The same where there is one shard: everything comes to it, so longer naps gather nothing more.
 const NAP_ALONE_US_PER_CLIENT: u64 = 8;
 const NAP_ALONE_US_MAX: u64 = 200;
+
+/// The same while each of the crowd has a transaction that holds keys in every millisecond: each of
+/// its hops may wait for a nap.
+const NAP_OF_HOPS_US_PER_CLIENT: u64 = 1;
+const NAP_OF_HOPS_US_MAX: u64 = 25;
 
 /// The longest sleep: the pace of periodic work (`hz`) sets nearer deadlines where there is any.
 const SLEEP_MS_MAX: u64 = 1000;
@@ -131,16 +137,19 @@ struct Nap {
 impl Core {
     /// The nap that is worth it now, if one is.
     fn nap(&mut self) -> Option<Nap> {
-        let crowd = self.crowd.size(self.time.unix_ms());
-        if crowd < CROWD_MIN || !self.shard.holds.is_idle() {
+        let now_ms = self.time.unix_ms();
+        let crowd = self.crowd.size(now_ms);
+        let hops = self.crowd.stages(now_ms) >= crowd;
+        if crowd < CROWD_MIN || !hops && !self.shard.holds.is_idle() {
             return None;
         }
-        let (each_us, max_us) = match self.mail.shards() {
-            1 => (NAP_ALONE_US_PER_CLIENT, NAP_ALONE_US_MAX),
-            _ => (NAP_US_PER_CLIENT, NAP_US_MAX),
+        let (share, each_us, max_us) = match self.mail.shards() {
+            _ if hops => (crowd / 4, NAP_OF_HOPS_US_PER_CLIENT, NAP_OF_HOPS_US_MAX),
+            1 => (crowd / 2, NAP_ALONE_US_PER_CLIENT, NAP_ALONE_US_MAX),
+            _ => (crowd / 2, NAP_US_PER_CLIENT, NAP_US_MAX),
         };
         let nap_us = (u64::from(crowd) * each_us).min(max_us);
-        Some(Nap { completions: (crowd / 2) as usize, timeout: Duration::from_micros(nap_us) })
+        Some(Nap { completions: share as usize, timeout: Duration::from_micros(nap_us) })
     }
 }
 
@@ -211,6 +220,15 @@ mod tests {
         assert_eq!((nap(1, CROWD_MIN - 1), nap(2, CROWD_MIN - 1)), (None, None));
         assert_eq!((nap(1, 10), nap(2, 10)), (Some(of(5, 80)), Some(of(5, 120))));
         assert_eq!((nap(1, 100), nap(2, 100)), (Some(of(50, 200)), Some(of(50, 300))));
+    }
+
+    #[test]
+    fn naps_are_short_where_all_have_hops_before_them() {
+        let mut core = crowded(2, 20).cores.swap_remove(0).core;
+        let now_ms = core.time.unix_ms();
+        (0..20).for_each(|_| core.crowd.add_stage(now_ms));
+        let timeout = Duration::from_micros(20);
+        assert_eq!(core.nap(), Some(Nap { completions: 5, timeout }));
     }
 
     #[test]

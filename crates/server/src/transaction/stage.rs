@@ -129,6 +129,7 @@ impl Core {
         if let Some(watcher) = stage.watcher.take() {
             stage.dirty = self.shard.end_watcher(watcher, self.time.unix_ms());
         }
+        self.crowd.add_stage(self.time.unix_ms());
         let (id, now_ms) = (stage.id, stage.now_ms);
         let mut logged = self.shard.held_logs.take(id);
         for lent in stage.back.drain(..) {
