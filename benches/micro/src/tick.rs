@@ -33,6 +33,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         what: "MULTI, 2 SET, 2 GET, EXEC on two shards",
         run: multi,
     },
+    Scenario {
+        name: "tick/two-rename",
+        what: "RENAME between two shards, 50 connections with one each",
+        run: rename,
+    },
 ];
 
 /// The reply to GET: `$64`, the value, line ends.
@@ -113,6 +118,36 @@ fn multi() {
     };
     let replies = OK_BYTES + 4 * QUEUED_BYTES + "*4\r\n".len() + 2 * OK_BYTES + 2 * GET_REPLY_BYTES;
     Bench::new(2, 1).run(THERE_AND_BACK, 1, transaction, replies);
+}
+
+/// Two hops, when both are homes.
+const TWICE_BOTH_WAYS: &[usize] = &[0, 1, 0, 1, 0, 1];
+
+fn rename() {
+    const CLIENTS: usize = 50;
+    let keys = keys("key");
+    let mut count = 0;
+    let command = |_: &[u8]| {
+        let (round, client) = (count / CLIENTS, count % CLIENTS);
+        count += 1;
+        let here = &keys[round / 2 * CLIENTS + client];
+        let there = elsewhere(here);
+        match round % 2 {
+            0 => command(&[b"RENAME", here, &there]),
+            _ => command(&[b"RENAME", &there, here]),
+        }
+    };
+    Bench::new(2, CLIENTS).run(TWICE_BOTH_WAYS, 1, command, OK_BYTES);
+}
+
+/// A name for the key on the other of two shards.
+fn elsewhere(key: &[u8]) -> Vec<u8> {
+    let shard = |name: &[u8]| spec::shard_of_slot(spec::slot_of(name), 2);
+    let mut name = key.to_vec();
+    while shard(&name) == shard(key) {
+        name.push(b'+');
+    }
+    name
 }
 
 fn read_of(key: &[u8]) -> Vec<u8> {

@@ -287,16 +287,20 @@ impl Shard {
     }
 
     /// Asks for the buckets of a command's keys: the first one's, or of all where it splits.
+    #[inline]
     pub(crate) fn prefetch_buckets(
         &mut self,
         db: u32,
         command: &ShardCommand,
         arguments: Arguments<'_>,
     ) {
-        let (begin, step) = match command.splits() {
-            true => command.key_range().unwrap_or((1, 1)),
-            false => (1, arguments.len()),
-        };
+        if !command.splits() {
+            if let Some(key) = arguments.get(1) {
+                self.prefetch_bucket(db, key);
+            }
+            return;
+        }
+        let (begin, step) = command.key_range().unwrap_or((1, 1));
         let keys = arguments.from(begin).iter().step_by(step).take(PREFETCH_KEYS_MAX);
         keys.for_each(|key| self.prefetch_bucket(db, key));
     }

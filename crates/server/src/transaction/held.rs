@@ -186,7 +186,7 @@ impl Core {
             }
         }
         for lent in lent.drain(..) {
-            held.stage(self.owner(&lent.loan), &mut self.spare).back.push(lent);
+            held.stage(usize::from(lent.loan.owner), &mut self.spare).back.push(lent);
         }
         held.coming.lent = lent;
         self.send_stages(held);
@@ -340,38 +340,35 @@ impl Core {
     }
 
     /// Has the shards lend these.
-    fn want(&mut self, held: &mut Held, loans: Vec<(usize, Loan)>) {
-        for (owner, loan) in loans {
+    fn want(&mut self, held: &mut Held, loans: Vec<Loan>) {
+        for loan in loans {
+            let owner = usize::from(loan.owner);
             held.stage(owner, &mut self.spare).lent.push(Lent::wanted(loan));
         }
     }
 
-    /// The keys that a command needs together, each with its owner.
-    fn loans_of(&self, owned: &Owned, db: u32) -> Vec<(usize, Loan)> {
+    /// The keys that a command needs together.
+    fn loans_of(&self, owned: &Owned, db: u32) -> Vec<Loan> {
         let arguments = owned.arguments();
         let Across::Together { db_of } = owned.command.across else { return Vec::new() };
-        let mut loans: Vec<(usize, Loan)> = Vec::new();
+        let mut loans: Vec<Loan> = Vec::new();
         let argument = |at: usize| &arguments[at];
         let visited = owned.command.spec.each_key(arguments.len(), &argument, &mut |at, spec| {
             let key = &arguments[at];
             let copy = spec.flags.has(KeyFlags::RO);
             let db = db_of(arguments, at, db);
-            let loan = Loan { db, key: key.into(), copy };
-            loans.push((self.owner(&loan), loan));
+            let owner = shard_of_slot(slot_of(key), self.mail.shards()) as u16;
+            loans.push(Loan { db, key: key.into(), owner, copy });
         });
         debug_assert!(visited.is_ok(), "a command whose keys cannot be found has one place");
         // A key is lent once, and as a copy only if that is enough for every mention.
-        loans.sort_by(|(_, one), (_, other)| (one.db, &one.key).cmp(&(other.db, &other.key)));
-        loans.dedup_by(|(_, again), (_, kept)| {
+        loans.sort_by(|one, other| (one.db, &one.key).cmp(&(other.db, &other.key)));
+        loans.dedup_by(|again, kept| {
             let same = again.db == kept.db && again.key == kept.key;
             kept.copy &= again.copy || !same;
             same
         });
         loans
-    }
-
-    fn owner(&self, loan: &Loan) -> usize {
-        shard_of_slot(slot_of(&loan.key), self.mail.shards())
     }
 }
 

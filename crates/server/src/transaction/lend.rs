@@ -20,6 +20,8 @@ use crate::statistics::notable::Ran;
 pub(crate) struct Loan {
     pub(crate) db: u32,
     pub(crate) key: Box<[u8]>,
+    /// The shard that has it.
+    pub(crate) owner: u16,
     /// Whether a copy is enough.
     pub(crate) copy: bool,
 }
