@@ -1,10 +1,9 @@
 //! The socket ring of one core thread.
 //!
 //! One `io_uring` per core thread, used by that thread alone, carries everything that touches
-//! sockets: multishot accepts, multishot receives into a ring of provided buffers, sends that did
-//! not fit at once, wake-ups from other core threads (`MSG_RING`), and `fdatasync` of the thread's
-//! segment. The caller hands a *token* (an index of its own choosing) with each request and gets it
-//! back in the [`Completion`].
+//! sockets: multishot accepts, multishot receives into a ring of provided buffers, sends, wake-ups
+//! from other core threads (`MSG_RING`), and `fdatasync` of the thread's segment. The caller hands a
+//! *token* (an index of its own choosing) with each request and gets it back in the [`Completion`].
 //!
 //! # Set-up flags (measured)
 //! `SINGLE_ISSUER | DEFER_TASKRUN | TASKRUN_FLAG`: without COOP_TASKRUN or DEFER_TASKRUN the kernel
@@ -122,7 +121,8 @@ impl Ring {
         self.push(entry.user_data(Kind::Receive.with(token)));
     }
 
-    /// Sends `bytes[from..]` in the background. One send per socket at a time keeps their order.
+    /// Sends `bytes[from..]`: when the queue is submitted if the socket takes them, in the
+    /// background if not. One send per socket at a time keeps their order.
     pub fn send(&mut self, socket: RawFd, bytes: Vec<u8>, from: usize, token: Token) {
         debug_assert!(from < bytes.len(), "an empty send would look like a closed peer");
         let rest = &bytes[from..];

@@ -1,7 +1,7 @@
 //! Sockets as plain descriptors: opening listeners, sending at once, shutting down.
 //!
-//! Receiving and accepting happen on the [`crate::Ring`]; a reply is first tried here, with one
-//! `send(2)` that does not block: measured as the cheapest way for replies that fit.
+//! Receiving, accepting and sending happen on the [`crate::Ring`]; only who is turned away is answered
+//! here, with one `send(2)` that does not block.
 
 use std::io;
 use std::net::SocketAddr;

@@ -17,8 +17,8 @@
 //!    (`message/bundle.rs`), and step 2 of *that* core thread runs it.
 //! 4. **write** (`log/shard_log.rs`): one write for all that this tick logged.
 //! 5. **send** (`output/release.rs`, `output/outgoing.rs`): what was replied leaves, if the log has
-//!    it: to the socket with one `send`, or as a message back to the home it came from. Who sleeps
-//!    is woken.
+//!    it: to the socket, in one call of the kernel with all others of the tick, or as a message
+//!    back to the home it came from. Who sleeps is woken.
 //!
 //! Then the thread rests (`rest.rs`) until the ring or the inbox has something, or a deadline
 //! comes.
