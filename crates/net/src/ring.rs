@@ -2,8 +2,9 @@
 //!
 //! One `io_uring` per core thread, used by that thread alone, carries everything that touches
 //! sockets: multishot accepts, multishot receives into a ring of provided buffers, sends, wake-ups
-//! from other core threads (`MSG_RING`), and `fdatasync` of the thread's segment. The caller hands a
-//! *token* (an index of its own choosing) with each request and gets it back in the [`Completion`].
+//! from other core threads (`MSG_RING`), and `fdatasync` of the thread's segment. The caller hands
+//! a *token* (an index of its own choosing) with each request and gets it back in the
+//! [`Completion`].
 //!
 //! # Set-up flags (measured)
 //! `SINGLE_ISSUER | DEFER_TASKRUN | TASKRUN_FLAG`: without COOP_TASKRUN or DEFER_TASKRUN the kernel

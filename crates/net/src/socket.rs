@@ -1,7 +1,7 @@
 //! Sockets as plain descriptors: opening listeners, sending at once, shutting down.
 //!
-//! Receiving, accepting and sending happen on the [`crate::Ring`]; only who is turned away is answered
-//! here, with one `send(2)` that does not block.
+//! Receiving, accepting and sending happen on the [`crate::Ring`]; only who is turned away is
+//! answered here, with one `send(2)` that does not block.
 
 use std::io;
 use std::net::SocketAddr;
@@ -76,7 +76,6 @@ impl Stream {
     ///
     /// # Errors
     /// `WouldBlock` when nothing fits; anything else ends the connection.
-    #[inline]
     pub fn send_now(&self, bytes: &[u8]) -> io::Result<usize> {
         // SAFETY: the pointer and length are those of a live slice; the descriptor is open while
         // `self` lives.

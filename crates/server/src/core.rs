@@ -43,7 +43,7 @@ pub(crate) struct Core {
     pub(crate) shard: Shard,
     /// The connections whose home this is.
     pub(crate) connections: Connections,
-    /// How many connections are busy.
+    /// How many connections are busy, and with how many stages.
     pub(crate) crowd: Crowd,
     /// Inbox, other inboxes, boxes.
     pub(crate) mail: Mail,
@@ -65,7 +65,7 @@ pub(crate) struct Core {
     pub(crate) held: HeldTransactions,
     /// What transactions that are over leave for the next.
     pub(crate) spare: Spare,
-    /// Where commands of these run, on values of several shards.
+    /// Where commands of held transactions run, on values of several shards.
     pub(crate) guests: Guests,
     /// Scratch for the commands of one piece of input.
     pub(crate) parsed: Parsed,
@@ -397,8 +397,3 @@ impl Core {
         crate::input::admission::welcome(self, stream, peer);
     }
 }
-
-/// Places of a connection's pipeline: with more under way, its further commands wait. All that it
-/// has in the bundles that leave together takes one. What the replies may take is said in
-/// `output/flow.rs`.
-pub(crate) const PIPELINE_PLACES_MAX: usize = 256;

@@ -180,7 +180,7 @@ impl Fixture {
         core.resume_held();
         core.end_input_of_tick();
         core.agenda.arm.clear();
-        moved |= core.release.holds_messages();
+        moved |= core.release.keeps_messages();
         if let Some(due) = core.write_log() {
             self.syncs.push((home, due));
         }

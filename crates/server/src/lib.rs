@@ -1,4 +1,4 @@
-//! The core thread: tick, clients, input, messages, transactions, output, log.
+//! The core thread: tick, clients, input, messages, transactions, waiting, output, log.
 //!
 //! Start reading at `tick/turn.rs`: it follows one SET from the socket to the reply and the log,
 //! and the function below that is the whole server in five calls.

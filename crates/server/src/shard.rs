@@ -32,7 +32,7 @@ pub(crate) struct Shard {
     pub(crate) waiting: Lines,
     /// What the command that ran last wants to wait for; taken by whoever let it.
     pub(crate) asked: Option<Box<Wait>>,
-    /// Hashes of the keys that are being brought near the processor.
+    /// Databases and hashes of the keys that are being brought near the processor.
     prefetched: Vec<(u32, table::Hash)>,
 }
 

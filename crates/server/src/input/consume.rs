@@ -139,7 +139,7 @@ impl Core {
             }
         }
         if !all_here {
-            self.bundles.hold_further_commands_of(&mut connection.pipeline);
+            self.bundles.take_further_commands_of(&mut connection.pipeline);
         }
         self.shard.prefetch_records();
     }

@@ -4,8 +4,8 @@
 //! - One shard, another one: the command joins the *bundle* for that shard (`message/bundle.rs`).
 //!   So do the next ones of this connection for any shard, until the bundles are sent: before
 //!   anything else of this connection happens, so the order of effects is that of the commands.
-//! - Several shards: a transaction (`transaction/`), whose parts join the bundles as well, unless
-//!   it holds keys.
+//! - Several shards: a transaction (`transaction/`), whose parts, or stages if it holds keys, join
+//!   the bundles as well.
 //! - The keys are held by a transaction: the command waits as a message does
 //!   (`transaction/holds.rs`).
 //! - It may wait for keys: `waiting/`.
@@ -120,7 +120,7 @@ impl Core {
             session.replies = session.replies.after_command();
         }
         let client = session.client;
-        let bundled = self.bundles.hold_commands_of(&connection.pipeline)
+        let bundled = self.bundles.takes_commands_of(&connection.pipeline)
             && !canary::is_out(Canary::LocalOvertakesRun);
         let number = entry.number;
         let request = Request { key, command, number, arguments, client, silent };
@@ -244,7 +244,7 @@ impl Core {
         };
         let home = self.mail.shard as u16;
         envelope.purpose = Purpose::Run;
-        envelope.work.origin = Origin { home, connection: request.key, place, part: 0 };
+        envelope.work.origin = Origin { home, connection: request.key, place, strand: 0 };
         envelope.work.client = request.client;
         envelope.work.silent = request.silent;
         envelope.work.add(request.command, request.number, *request.arguments);

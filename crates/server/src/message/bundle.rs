@@ -10,7 +10,7 @@
 //! whose commands alternate between shards fills several at once. Only what a connection runs
 //! *outside* of them must not overtake what it has inside: once it has a command in an open bundle,
 //! its commands for the home's own shard join a bundle, too, which goes through the home's own
-//! inbox like any other; and all else that it may do sends the bundles first
+//! inbox like any other; and all else that it may do, MULTI and EXEC aside, sends the bundles first
 //! ([`Core::send_bundles`]). They are sent at the end of the tick's input at the latest, before
 //! any reply of the tick leaves. Commands of *different* connections have no order among each other
 //! until one of them is answered.
@@ -30,9 +30,9 @@ use crate::canary::{self, Canary};
 use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
 use crate::input::dispatch::Request;
-use crate::memory::kept::empty;
 use crate::message::mail::Mail;
-use crate::message::{Client, Message, Origin, Purpose, Queued, Work};
+use crate::message::runs::{Kind, Run};
+use crate::message::{Client, Message, Origin, Purpose, Work};
 use crate::output::pipeline::Pipeline;
 use crate::transaction::watchers::Watcher;
 use crate::transaction::{Part, Sender, Stage};
@@ -56,141 +56,6 @@ pub(crate) struct Bundles {
     count: usize,
     /// Counts how often they were sent: a connection notes when it last put a command in.
     epoch: u64,
-}
-
-/// Consecutive commands of one connection in a bundle.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Run {
-    /// The connection.
-    pub(crate) connection: ConnectionKey,
-    /// The place in its pipeline that waits for the replies.
-    pub(crate) place: u64,
-    /// Which of that place's parts this is: the connection may have runs in several bundles.
-    pub(crate) part: u16,
-    /// As whom the commands run.
-    pub(crate) client: Client,
-    /// Whether the replies are not sent (CLIENT REPLY).
-    pub(crate) silent: bool,
-    /// What its commands are to each other.
-    pub(crate) kind: Kind,
-    /// Whose WATCH is to be checked before they run: it ends with this.
-    pub(crate) watcher: Option<Watcher>,
-    /// The end of its commands in [`Work::commands`]; they begin where the run before ends.
-    pub(crate) commands_end: u32,
-    /// The replies exceed what the client may leave unread: the commands after that were not run,
-    /// and the connection is to be closed.
-    pub(crate) overflown: bool,
-    /// The end of its replies in [`Work::reply`], once they are there.
-    pub(crate) reply_end: usize,
-}
-
-/// What the commands of a run are to each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// One is sent after the other, no more.
-    Several,
-    /// They are all of an EXEC: one step, whose replies become one array.
-    Exec,
-    /// They are part of a transaction over several shards: one step, and [`Runs::parts`] tells
-    /// which one.
-    Part(u16),
-    /// They are those of a stage of a transaction that holds its keys: this one of
-    /// [`Runs::stages`].
-    Stage(u16),
-    /// What became of them comes home as a message of its own.
-    Apart,
-}
-
-impl Kind {
-    /// Which of these parts a run is, if it is one.
-    pub(super) fn part_in(self, parts: &[Part]) -> Option<&Part> {
-        match self {
-            Self::Part(at) => parts.get(usize::from(at)),
-            _ => None,
-        }
-    }
-}
-
-impl Run {
-    /// The run of a connection that begins.
-    fn new(
-        connection: ConnectionKey,
-        (place, part): (u64, u16),
-        client: Client,
-        silent: bool,
-    ) -> Self {
-        Self {
-            connection,
-            place,
-            part,
-            client,
-            silent,
-            kind: Kind::Several,
-            watcher: None,
-            commands_end: 0,
-            overflown: false,
-            reply_end: 0,
-        }
-    }
-}
-
-/// The runs of a bundle; none in any other message.
-#[derive(Default)]
-pub(crate) struct Runs {
-    pub(super) each: Vec<Run>,
-    /// Where the reply to each command ends in [`Work::reply`], once they were run.
-    pub(super) reply_ends: Vec<usize>,
-    /// What makes runs parts of transactions: see [`Kind::Part`].
-    pub(super) parts: Vec<Part>,
-    /// Stages, until they are taken out: see [`Kind::Stage`].
-    pub(super) stages: Vec<Option<Box<Stage>>>,
-}
-
-impl Runs {
-    /// Whether the message is no bundle.
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.each.is_empty()
-    }
-
-    pub(crate) fn clear(&mut self) {
-        empty(&mut self.each);
-        empty(&mut self.reply_ends);
-        empty(&mut self.parts);
-        empty(&mut self.stages);
-    }
-
-    /// Which part of a transaction a run is.
-    pub(super) fn part_of(&self, kind: Kind) -> Option<&Part> {
-        kind.part_in(&self.parts)
-    }
-
-    /// The stage that a run is.
-    pub(crate) fn stage_of(&self, kind: Kind) -> Option<&Stage> {
-        let Kind::Stage(at) = kind else { return None };
-        self.stages.get(usize::from(at))?.as_deref()
-    }
-
-    /// Takes the stage out that a run is.
-    pub(super) fn take_stage(&mut self, kind: Kind) -> Option<Box<Stage>> {
-        let Kind::Stage(at) = kind else { return None };
-        self.stages.get_mut(usize::from(at))?.take()
-    }
-
-    /// Puts a stage back that was taken out.
-    pub(super) fn put_stage(&mut self, kind: Kind, stage: Box<Stage>) {
-        if let Kind::Stage(at) = kind
-            && let Some(place) = self.stages.get_mut(usize::from(at))
-        {
-            *place = Some(stage);
-        }
-    }
-
-    /// Puts a stage in, and says what a run that is this stage is.
-    pub(super) fn add_stage(&mut self, stage: Box<Stage>) -> Kind {
-        self.stages.push(Some(stage));
-        Kind::Stage(self.stages.len() as u16 - 1)
-    }
 }
 
 impl Bundles {
@@ -221,8 +86,8 @@ impl Bundles {
         self.open[shard].as_mut().map(|envelope| &mut envelope.work)
     }
 
-    /// Begins a run for `shard` that is a part of a transaction, or an EXEC:
-    /// [`Self::complete_part`] or [`Self::complete_exec`] follows.
+    /// Begins a run for `shard` that is an EXEC, or a part or a stage of a transaction:
+    /// [`Self::complete_exec`], [`Self::complete_part`] or [`Self::complete_stage`] follows.
     pub(crate) fn begin_run(&mut self, shard: usize, client: Client, mail: &mut Mail) {
         let work = self.open(shard, mail);
         let commands_end = work.commands.len() as u32;
@@ -276,12 +141,12 @@ impl Bundles {
     /// Whether a connection's commands are to join the bundles: some of them are in, or will be, as
     /// its input names keys of other shards.
     #[inline]
-    pub(crate) fn hold_commands_of(&self, pipeline: &Pipeline) -> bool {
+    pub(crate) fn takes_commands_of(&self, pipeline: &Pipeline) -> bool {
         pipeline.bundled_in == self.epoch
     }
 
     /// All further commands of a connection, until the bundles are sent, are to join them.
-    pub(crate) fn hold_further_commands_of(&self, pipeline: &mut Pipeline) {
+    pub(crate) fn take_further_commands_of(&self, pipeline: &mut Pipeline) {
         pipeline.bundled_in = self.epoch;
     }
 }
@@ -297,7 +162,7 @@ impl Core {
         let joined = work.runs.each.last().is_some_and(|run| {
             run.connection == request.key
                 && run.kind == Kind::Several
-                && pipeline.join((run.place, run.part), request.silent)
+                && pipeline.join((run.place, run.strand), request.silent)
         });
         if !joined {
             let place = pipeline.open_run(epoch, request.silent);
@@ -374,18 +239,8 @@ impl Work {
     }
 
     /// Whether nothing more is to be added to this bundle.
-    pub(crate) fn fills_bundle(&self) -> bool {
+    fn fills_bundle(&self) -> bool {
         self.commands.len() >= BUNDLE_COMMANDS_MAX || self.text.bytes.len() >= BUNDLE_BYTES_MAX
-    }
-
-    /// The runs of a bundle, each with its commands; nothing of what is no bundle.
-    pub(crate) fn each_run(&self) -> impl Iterator<Item = (&Run, &[Queued])> {
-        let mut at = 0;
-        self.runs.each.iter().map(move |run| {
-            let commands = &self.commands[at..run.commands_end as usize];
-            at = run.commands_end as usize;
-            (run, commands)
-        })
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A message is a box that goes from a connection's home to a shard and comes back as the reply:
 //! the same allocation, with the same buffers, recycled by its home. It carries a *bundle*: runs of
-//! consecutive commands of one connection each (`bundle.rs`), parts of transactions and stages of
+//! consecutive commands of one connection each (`runs.rs`), parts of transactions and stages of
 //! those that hold their keys; or a single one of these, which had to wait for held keys or which a
 //! log refused; or one command that may wait for keys. Besides: connections on their way to their
 //! home, and calls.
@@ -16,7 +16,7 @@ use spec::Flags;
 use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
 use crate::memory::kept::empty;
-use crate::message::bundle::Runs;
+use crate::message::runs::Runs;
 use crate::transaction::watchers::Watcher;
 use crate::transaction::{Part, Stage};
 
@@ -108,8 +108,8 @@ pub(crate) struct Origin {
     pub(crate) connection: ConnectionKey,
     /// The place in its pipeline.
     pub(crate) place: u64,
-    /// Which of the place's parts, if it has several.
-    pub(crate) part: u16,
+    /// Which of the place's strands, if it has several.
+    pub(crate) strand: u16,
 }
 
 /// What a shard needs to know of the client whose command it runs.

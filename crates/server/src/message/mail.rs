@@ -23,7 +23,8 @@ pub(crate) struct Mail {
     late_markers: std::collections::VecDeque<(usize, Envelope<Message>)>,
     /// Shards that sleep and were sent something in this tick.
     wakes: Vec<usize>,
-    /// Messages to other shards whose replies are under way: while there are, sleeping is put off.
+    /// Runs in bundles, messages and questions whose replies are under way: while there are,
+    /// sleeping is put off.
     pub(crate) under_way: usize,
 }
 

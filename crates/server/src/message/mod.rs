@@ -1,8 +1,8 @@
 //! What travels between core threads.
 //!
 //! - `contents`: a message and what is in it; `mail`: inbox, boxes, what is under way
-//! - `bundle`: a tick's commands for each shard, on their way; `running`: on the shard that runs
-//!   them, by means of `work`; `returned`: home again
+//! - `runs`: what is in a bundle; `bundle`: how the tick's are filled and sent; `running`: on the
+//!   shard that runs them, by means of `work`; `returned`: home again
 //! - `gathering`: answers that all core threads contribute to
 
 pub(crate) mod bundle;
@@ -11,6 +11,7 @@ pub(crate) mod gathering;
 pub(crate) mod mail;
 mod returned;
 mod running;
+mod runs;
 pub(crate) mod work;
 
 pub(crate) use contents::{Adopted, Client, Message, Origin, Purpose, Queued, Work, writes};

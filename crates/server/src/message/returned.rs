@@ -4,8 +4,8 @@ use net::Envelope;
 
 use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
-use crate::message::Message;
-use crate::message::bundle::{Kind, Run};
+use crate::message::runs::{Kind, Run};
+use crate::message::{Message, Purpose};
 use crate::output::weave::RunReplies;
 
 impl Core {
@@ -56,7 +56,7 @@ impl Core {
             let (begin, until) = (from, run.commands_end as usize);
             let (bytes, commands) = (&reply[begin..run.reply_end], at..until);
             (from, at) = (run.reply_end, until);
-            if run.kind == Kind::Apart {
+            if run.kind == Kind::Gone {
                 continue;
             }
             self.mail.under_way -= 1;
@@ -84,7 +84,7 @@ impl Core {
                     let over = pipeline.settle_part(place, bytes, output, spent);
                     self.spare.keep_gather(over);
                 }
-                None => pipeline.settle_run((run.place, run.part), replies, output, spent),
+                None => pipeline.settle_run((run.place, run.strand), replies, output, spent),
             }
             if !runs.each.get(index + 1).is_some_and(|next| next.also_settles(&run)) {
                 self.end_settling(run.connection);
@@ -93,12 +93,45 @@ impl Core {
         envelope.work.runs = runs;
         self.mail.recycle(envelope);
     }
+
+    /// Messages that were run, with a message of its own for each run of a bundle.
+    pub(crate) fn split_bundles(
+        &mut self,
+        messages: Vec<Envelope<Message>>,
+    ) -> Vec<Envelope<Message>> {
+        let mut all = Vec::with_capacity(messages.len());
+        for mut envelope in messages {
+            if envelope.work.runs.is_empty() {
+                all.push(envelope);
+                continue;
+            }
+            let mut runs = std::mem::take(&mut envelope.work.runs);
+            let work = &envelope.work;
+            let (mut begin, mut from) = (0, 0);
+            for index in 0..runs.each.len() {
+                let run = runs.each[index];
+                let (end, reply_end) = (run.commands_end as usize, run.reply_end);
+                if run.kind != Kind::Gone {
+                    let own = &work.commands[begin..end];
+                    let mut single = self.single(work, (&run, Some(&runs)), own);
+                    single.purpose = Purpose::Replies;
+                    single.work.stage = runs.take_stage(run.kind);
+                    single.work.overflown = run.overflown;
+                    single.work.reply.extend_from_slice(&work.reply[from..reply_end]);
+                    all.push(single);
+                }
+                (begin, from) = (end, reply_end);
+            }
+            self.mail.recycle(envelope);
+        }
+        all
+    }
 }
 
 impl Run {
     /// Whether its replies are, like those of the run before, for their connection's pipeline.
     fn also_settles(&self, before: &Self) -> bool {
-        let is_elsewhere = matches!(self.kind, Kind::Apart | Kind::Stage(_));
+        let is_elsewhere = matches!(self.kind, Kind::Gone | Kind::Stage(_));
         self.connection == before.connection && !self.overflown && !is_elsewhere
     }
 }

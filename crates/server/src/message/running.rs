@@ -8,7 +8,7 @@
 use net::Envelope;
 
 use crate::core::Core;
-use crate::message::bundle::{Kind, Run, Runs};
+use crate::message::runs::{Kind, Run, Runs};
 use crate::message::work::Unit;
 use crate::message::{Message, Origin, Purpose, Queued, Work};
 use crate::transaction::Stage;
@@ -41,13 +41,13 @@ impl Core {
         if let Some(answers) = answers {
             self.mail.push(usize::from(work.origin.home), answers);
         }
-        let is_apart = runs.each.iter().all(|run| run.kind == Kind::Apart);
+        let is_empty = runs.each.iter().all(|run| run.kind == Kind::Gone);
         (work.commands, work.runs, work.reply) = (commands, runs, reply);
-        if is_apart {
+        if is_empty {
             return self.mail.recycle(envelope);
         }
         envelope.purpose = Purpose::Replies;
-        self.release.hold_message(envelope);
+        self.release.keep_message(envelope);
     }
 
     /// Runs one run of a bundle, whose commands begin at `begin`; returns where they end.
@@ -70,7 +70,7 @@ impl Core {
                 let mut single = self.single(work, (&run, None), own);
                 single.work.stage = Some(stage);
                 self.shard.holds.wait(single, claimed);
-                run.kind = Kind::Apart;
+                run.kind = Kind::Gone;
             } else {
                 self.run_stage(work, own, &mut stage, reply);
                 if stage.settle.is_some() {
@@ -78,13 +78,13 @@ impl Core {
                 } else {
                     self.answer(answers, (work.origin.home, &run), stage, &reply[from..]);
                     reply.truncate(from);
-                    run.kind = Kind::Apart;
+                    run.kind = Kind::Gone;
                 }
             }
         } else if self.is_held(work, own, run.watcher) {
             let single = self.single(work, (&run, Some(runs)), own);
             self.wait_for_held(single);
-            run.kind = Kind::Apart;
+            run.kind = Kind::Gone;
         } else if run.kind == Kind::Several {
             let ends = &mut runs.reply_ends;
             run.overflown = self.run_several(work, own, reply, |end| ends.push(end));
@@ -124,7 +124,7 @@ impl Core {
 
     /// A message of its own for a run; `runs`, which it is of, tell which part of a transaction it
     /// is.
-    fn single(
+    pub(super) fn single(
         &mut self,
         work: &Work,
         (run, runs): (&Run, Option<&Runs>),
@@ -133,8 +133,8 @@ impl Core {
         let mut envelope = self.mail.envelope();
         envelope.purpose = Purpose::Run;
         let own = &mut envelope.work;
-        let Run { connection, place, part, client, silent, watcher, .. } = *run;
-        own.origin = Origin { home: work.origin.home, connection, place, part };
+        let Run { connection, place, strand, client, silent, watcher, .. } = *run;
+        own.origin = Origin { home: work.origin.home, connection, place, strand };
         (own.client, own.silent, own.watcher) = (client, silent, watcher);
         own.framed = run.kind == Kind::Exec;
         own.part = runs.and_then(|runs| runs.part_of(run.kind)).cloned().map(Box::new);
@@ -143,39 +143,6 @@ impl Core {
             own.count_last(queued.counted);
         }
         envelope
-    }
-
-    /// Messages that were run, with a message of its own for each run of a bundle.
-    pub(crate) fn split_bundles(
-        &mut self,
-        messages: Vec<Envelope<Message>>,
-    ) -> Vec<Envelope<Message>> {
-        let mut all = Vec::with_capacity(messages.len());
-        for mut envelope in messages {
-            if envelope.work.runs.is_empty() {
-                all.push(envelope);
-                continue;
-            }
-            let mut runs = std::mem::take(&mut envelope.work.runs);
-            let work = &envelope.work;
-            let (mut begin, mut from) = (0, 0);
-            for index in 0..runs.each.len() {
-                let run = runs.each[index];
-                let (end, reply_end) = (run.commands_end as usize, run.reply_end);
-                if run.kind != Kind::Apart {
-                    let own = &work.commands[begin..end];
-                    let mut single = self.single(work, (&run, Some(&runs)), own);
-                    single.purpose = Purpose::Replies;
-                    single.work.stage = runs.take_stage(run.kind);
-                    single.work.overflown = run.overflown;
-                    single.work.reply.extend_from_slice(&work.reply[from..reply_end]);
-                    all.push(single);
-                }
-                (begin, from) = (end, reply_end);
-            }
-            self.mail.recycle(envelope);
-        }
-        all
     }
 
     /// Brings the keys of a bundle near the processor: first all buckets, then all records. The

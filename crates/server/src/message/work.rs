@@ -44,7 +44,7 @@ impl Core {
         }
         (work.commands, work.reply) = (commands, reply);
         envelope.purpose = Purpose::Replies;
-        self.release.hold_message(envelope);
+        self.release.keep_message(envelope);
     }
 
     /// Runs commands that were sent one after the other, no more, and tells `ended` where each

@@ -59,11 +59,11 @@ fn wait_us(due_us: u64, now_us: u64) -> u64 {
     if wait_us > POSTPONED_US_MAX { 0 } else { wait_us }
 }
 
-/// Whether an output is to be kept back for replies that are due soon.
+/// Whether an output may be kept back for replies that are due soon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Patience {
-    Some,
-    None,
+enum Delay {
+    Allowed,
+    Over,
 }
 
 impl CoreThread {
@@ -71,19 +71,19 @@ impl CoreThread {
     pub(crate) fn flush_outputs(&mut self) {
         let mut listed = std::mem::take(&mut self.core.agenda.flush);
         for key in listed.drain(..) {
-            self.flush(key, Patience::Some);
+            self.flush(key, Delay::Allowed);
         }
         self.core.agenda.flush = listed;
         let now_us = self.core.time.unix_us();
         while let Some((key, end)) = self.postponed.take_due(now_us) {
             let unsent = |it: &mut Connection| it.output.base < end;
             if self.core.connections.find(key).is_some_and(unsent) {
-                self.flush(key, Patience::None);
+                self.flush(key, Delay::Over);
             }
         }
     }
 
-    fn flush(&mut self, key: ConnectionKey, patience: Patience) {
+    fn flush(&mut self, key: ConnectionKey, delay: Delay) {
         let now_ms = self.core.time.unix_ms();
         let limit = self.core.settings.limits.output_normal;
         let Some(connection) = self.core.connections.find(key) else { return };
@@ -101,18 +101,22 @@ impl CoreThread {
             }
             return;
         }
-        if patience == Patience::Some && connection.pipeline.owes() {
+        if delay == Delay::Allowed && connection.pipeline.owes() {
             let end = connection.output.end();
             return self.postponed.add(key, end, self.core.time.unix_us());
         }
-        let sent = hand_over(&mut self.ring, key.token, connection);
-        self.handed_over |= sent > 0;
-        connection.session.activity.bytes_out += sent as u64;
+        let handed = hand_over(&mut self.ring, key.token, connection);
+        if handed > 0 {
+            self.handed_over = true;
+            // The kernel nearly always takes all of it: that it is the kernel's counts as sent.
+            connection.session.activity.bytes_out += handed as u64;
+            self.core.statistics.counters.traffic.output_bytes += handed as u64;
+            self.core.statistics.counters.traffic.writes += 1;
+            return;
+        }
         let finished = connection.session.modes.close_after_reply
             && connection.output.pending_bytes() == 0
             && connection.pipeline.is_empty();
-        self.core.statistics.counters.traffic.output_bytes += sent as u64;
-        self.core.statistics.counters.traffic.writes += u64::from(sent > 0);
         if finished {
             self.core.close(key);
         }

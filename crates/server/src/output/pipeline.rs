@@ -19,7 +19,6 @@ use std::ops::Range;
 use net::Envelope;
 
 use crate::canary::{self, Canary};
-use crate::core::PIPELINE_PLACES_MAX;
 use crate::memory::kept::{KEPT_BYTES_MAX, empty};
 use crate::message::Message;
 use crate::output::flow::Flow;
@@ -141,10 +140,10 @@ impl Pipeline {
         self.open_with(State::Waiting, silent)
     }
 
-    /// Another command shares the run `part` of `place`, if that is the youngest, nothing stands
+    /// Another command shares the run `strand` of `place`, if that is the youngest, nothing stands
     /// behind it, and it is as silent as said. Whether it does.
     #[inline]
-    pub(crate) fn join(&mut self, (place, part): (u64, u16), silent: bool) -> bool {
+    pub(crate) fn join(&mut self, (place, strand): (u64, u16), silent: bool) -> bool {
         if place + 1 != self.next_place() || self.last_bytes() > 0 {
             return false;
         }
@@ -152,14 +151,14 @@ impl Pipeline {
             return false;
         };
         if let State::Weaving(weave) = &mut youngest.state {
-            weave.add(part);
+            weave.add(strand);
         }
         youngest.commands += 1;
         self.flow.send(1);
         true
     }
 
-    /// A place for a run of the bundles `epoch`, and which of its parts that is: the youngest
+    /// A place for a run of the bundles `epoch`, and which of its strands that is: the youngest
     /// place, if that waits for others of these bundles and is as silent as said.
     pub(crate) fn open_run(&mut self, epoch: u64, silent: bool) -> (u64, u16) {
         if self.opened_in == epoch
@@ -172,11 +171,11 @@ impl Pipeline {
                 youngest.state = State::Weaving(weave);
             }
             if let State::Weaving(weave) = &mut youngest.state {
-                let part = weave.add_part();
-                weave.add(part);
+                let strand = weave.add_strand();
+                weave.add(strand);
                 youngest.commands += 1;
                 self.flow.send(1);
-                return (self.next_place() - 1, part);
+                return (self.next_place() - 1, strand);
             }
         }
         let place = self.open(silent);
@@ -234,7 +233,7 @@ impl Pipeline {
                 let (commands, bytes) = (work.commands.len(), &work.reply[..]);
                 let replies = RunReplies { commands, bytes, ends: &[], begin: 0 };
                 self.flow.settle(commands, bytes.len());
-                weave.take(work.origin.part, replies);
+                weave.take(work.origin.strand, replies);
                 spent(envelope);
             }
             _ => {
@@ -300,10 +299,10 @@ impl Pipeline {
         Some(gather)
     }
 
-    /// The replies of a run came back to `place`, as its part `part`.
+    /// The replies of a run came back to `place`, as its strand `strand`.
     pub(crate) fn settle_run(
         &mut self,
-        (place, part): (u64, u16),
+        (place, strand): (u64, u16),
         replies: RunReplies<'_>,
         output: &mut Vec<u8>,
         spent: &mut dyn FnMut(Envelope<Message>),
@@ -313,7 +312,7 @@ impl Pipeline {
         let reply = replies.bytes;
         if let State::Weaving(weave) = &mut found.state {
             self.flow.settle(replies.commands, reply.len());
-            weave.take(part, replies);
+            weave.take(strand, replies);
             if index == 0 && weave.is_complete() {
                 self.advance(output, spent);
             }
@@ -431,6 +430,11 @@ impl Pipeline {
         }
     }
 }
+
+/// Places of a connection's pipeline: with more under way, its further commands wait. All that it
+/// has in the bundles that leave together takes one. What the replies may take is said in
+/// `output/flow.rs`.
+const PIPELINE_PLACES_MAX: usize = 256;
 
 /// The epoch of no bundles.
 const NO_BUNDLES: u64 = 0;

@@ -61,7 +61,7 @@ struct Batch {
 
 impl Release {
     /// Keeps a message that was run until its tick's log is written.
-    pub(crate) fn hold_message(&mut self, envelope: Envelope<Message>) {
+    pub(crate) fn keep_message(&mut self, envelope: Envelope<Message>) {
         self.messages.push(envelope);
     }
 
@@ -72,7 +72,7 @@ impl Release {
 
     /// Whether messages of this tick are held.
     #[cfg(test)]
-    pub(crate) fn holds_messages(&self) -> bool {
+    pub(crate) fn keeps_messages(&self) -> bool {
         !self.messages.is_empty()
     }
 }

@@ -6,8 +6,8 @@
 //!
 //! ```text
 //! commands    GET a   GET b   GET c   GET d   GET e
-//! part        0       0       1       0       1          stretches: 0 x 2, 1 x 1, 0 x 1, 1 x 1
-//! replies     part 0: "a" "b" "d"     part 1: "c" "e"
+//! strand      0       0       1       0       1          stretches: 0 x 2, 1 x 1, 0 x 1, 1 x 1
+//! replies     strand 0: "a" "b" "d"     strand 1: "c" "e"
 //! ```
 //!
 //! The shard notes where each reply ends, so nobody has to look for that again.
@@ -16,27 +16,27 @@ use resp::ReplyReader;
 
 use crate::memory::kept::KEPT_BYTES_MAX;
 
-/// The parts of one place of a pipeline.
+/// The strands of one place of a pipeline.
 #[derive(Debug, Default)]
 pub(crate) struct Weave {
     stretches: Vec<Stretch>,
-    /// Parts in use: `parts` keeps the buffers of those that were.
+    /// Strands in use: `strands` keeps the buffers of those that were.
     count: usize,
-    parts: Vec<Part>,
-    /// Parts that have not come.
+    strands: Vec<Strand>,
+    /// Strands that have not come.
     missing: usize,
 }
 
-/// Commands in a row whose replies come in the same part.
+/// Commands in a row whose replies come in the same strand.
 #[derive(Debug)]
 struct Stretch {
-    part: u16,
+    strand: u16,
     commands: u32,
 }
 
 /// What one run replied.
 #[derive(Debug, Default)]
-struct Part {
+struct Strand {
     bytes: Vec<u8>,
     /// Where each reply ends in `bytes`.
     ends: Vec<usize>,
@@ -57,40 +57,40 @@ pub(crate) struct RunReplies<'a> {
 }
 
 impl Weave {
-    /// The first commands, all of part 0.
+    /// The first commands, all of strand 0.
     pub(crate) fn begin(&mut self, commands: usize) {
         self.stretches.clear();
         (self.count, self.missing) = (0, 0);
-        let first = self.add_part();
-        self.stretches.push(Stretch { part: first, commands: commands as u32 });
+        let first = self.add_strand();
+        self.stretches.push(Stretch { strand: first, commands: commands as u32 });
     }
 
-    /// Another part: its number.
-    pub(crate) fn add_part(&mut self) -> u16 {
-        if self.count == self.parts.len() {
-            self.parts.push(Part::default());
+    /// Another strand: its number.
+    pub(crate) fn add_strand(&mut self) -> u16 {
+        if self.count == self.strands.len() {
+            self.strands.push(Strand::default());
         }
-        let part = &mut self.parts[self.count];
-        part.bytes.clear();
-        part.ends.clear();
-        part.taken = (0, 0);
+        let strand = &mut self.strands[self.count];
+        strand.bytes.clear();
+        strand.ends.clear();
+        strand.taken = (0, 0);
         self.count += 1;
         self.missing += 1;
         (self.count - 1) as u16
     }
 
-    /// The next command's reply comes in `part`.
+    /// The next command's reply comes in `strand`.
     #[inline]
-    pub(crate) fn add(&mut self, part: u16) {
+    pub(crate) fn add(&mut self, strand: u16) {
         match self.stretches.last_mut() {
-            Some(last) if last.part == part => last.commands += 1,
-            _ => self.stretches.push(Stretch { part, commands: 1 }),
+            Some(last) if last.strand == strand => last.commands += 1,
+            _ => self.stretches.push(Stretch { strand, commands: 1 }),
         }
     }
 
-    /// A part came.
-    pub(crate) fn take(&mut self, part: u16, replies: RunReplies<'_>) {
-        let Some(found) = self.parts.get_mut(usize::from(part)) else { return };
+    /// A strand came.
+    pub(crate) fn take(&mut self, strand: u16, replies: RunReplies<'_>) {
+        let Some(found) = self.strands.get_mut(usize::from(strand)) else { return };
         found.bytes.extend_from_slice(replies.bytes);
         if replies.ends.is_empty() {
             found.measure(replies.commands);
@@ -100,38 +100,39 @@ impl Weave {
         self.missing -= 1;
     }
 
-    /// Whether all parts have come.
+    /// Whether all strands have come.
     pub(crate) fn is_complete(&self) -> bool {
         self.missing == 0
     }
 
-    /// Bytes of all parts.
+    /// Bytes of all strands.
     pub(crate) fn bytes(&self) -> usize {
-        self.parts[..self.count].iter().map(|part| part.bytes.len()).sum()
+        self.strands[..self.count].iter().map(|strand| strand.bytes.len()).sum()
     }
 
     /// Appends all replies, in the order of the commands.
     pub(crate) fn write(&mut self, out: &mut Vec<u8>) {
         for stretch in &self.stretches {
-            let part = &mut self.parts[usize::from(stretch.part)];
-            let (replies, begin) = part.taken;
+            let strand = &mut self.strands[usize::from(stretch.strand)];
+            let (replies, begin) = strand.taken;
             let replies = replies + stretch.commands as usize;
             // A client that was sent too much has fewer; it is being disconnected.
-            let end = part.ends.get(replies - 1).copied().unwrap_or(part.bytes.len());
-            out.extend_from_slice(part.bytes.get(begin..end).unwrap_or_default());
-            part.taken = (replies, end);
+            let end = strand.ends.get(replies - 1).copied().unwrap_or(strand.bytes.len());
+            out.extend_from_slice(strand.bytes.get(begin..end).unwrap_or_default());
+            strand.taken = (replies, end);
         }
     }
 
     /// Whether it is small enough to be kept for the next use.
     pub(crate) fn is_worth_keeping(&self) -> bool {
-        let bytes = |part: &Part| part.bytes.capacity() + part.ends.capacity() * size_of::<usize>();
+        let bytes =
+            |strand: &Strand| strand.bytes.capacity() + strand.ends.capacity() * size_of::<usize>();
         let stretches = self.stretches.capacity() * size_of::<Stretch>();
-        stretches + self.parts.iter().map(bytes).sum::<usize>() <= KEPT_BYTES_MAX
+        stretches + self.strands.iter().map(bytes).sum::<usize>() <= KEPT_BYTES_MAX
     }
 }
 
-impl Part {
+impl Strand {
     /// Finds the ends of the replies: those of a message that was split from its bundle.
     #[cold]
     fn measure(&mut self, commands: usize) {
@@ -150,7 +151,7 @@ mod tests {
     use super::{RunReplies, Weave};
 
     /// Replies with their ends, as they stand in a message behind others.
-    fn take(weave: &mut Weave, part: u16, replies: &[&str]) {
+    fn take(weave: &mut Weave, strand: u16, replies: &[&str]) {
         let text = format!("others{}", replies.concat());
         let mut end = "others".len();
         let ends: Vec<usize> = replies
@@ -162,7 +163,7 @@ mod tests {
             .collect();
         let (begin, commands) = ("others".len(), replies.len());
         let bytes = &text.as_bytes()[begin..];
-        weave.take(part, RunReplies { commands, bytes, ends: &ends, begin });
+        weave.take(strand, RunReplies { commands, bytes, ends: &ends, begin });
     }
 
     #[test]
@@ -170,8 +171,8 @@ mod tests {
         let mut weave = Weave::default();
         for _ in 0..2 {
             weave.begin(2);
-            let (second, third) = (weave.add_part(), weave.add_part());
-            [second, 0, second, third, third].into_iter().for_each(|part| weave.add(part));
+            let (second, third) = (weave.add_strand(), weave.add_strand());
+            [second, 0, second, third, third].into_iter().for_each(|strand| weave.add(strand));
             take(&mut weave, third, &["+f\r\n", "+g\r\n"]);
             take(&mut weave, 0, &["+a\r\n", "$-1\r\n", "+d\r\n"]);
             assert!(!weave.is_complete());
@@ -189,7 +190,7 @@ mod tests {
     fn ends_that_were_not_noted_are_found() {
         let mut weave = Weave::default();
         weave.begin(1);
-        let second = weave.add_part();
+        let second = weave.add_strand();
         weave.add(second);
         weave.add(0);
         let bytes = b"*2\r\n+a\r\n$1\r\nb\r\n-ERR no\r\n";
@@ -201,10 +202,10 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_ends_early_is_no_panic() {
+    fn a_strand_that_ends_early_is_no_panic() {
         let mut weave = Weave::default();
         weave.begin(3);
-        let second = weave.add_part();
+        let second = weave.add_strand();
         weave.add(second);
         weave.add(0);
         take(&mut weave, 0, &["+a\r\n"]);

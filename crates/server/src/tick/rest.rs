@@ -13,12 +13,12 @@
 //!
 //! Where many clients are busy but not enough to keep the thread busy, it would be woken for each
 //! single request, and waking costs more than a request does. So while there is a *crowd* the
-//! thread first naps: until half as many completions are there as the crowd is large, or for some
-//! microseconds for each in the crowd, whichever comes first. Then it serves together what has
-//! come. It does not announce a nap in its inbox: other core threads need not wake it, it will look
-//! soon. A client of few connections is never made to wait (`crowd.rs`); nor is who waits for keys
-//! that a transaction holds here, since that takes several hops and each would wait for a nap.
-//! Where most of the crowd sends such transactions, naps are much shorter instead.
+//! thread first naps: until there are half or a quarter as many completions as the crowd is large,
+//! or for some microseconds for each in the crowd, whichever comes first. Then it serves together
+//! what has come. It does not announce a nap in its inbox: other core threads need not wake it, it
+//! will look soon. A client of few connections is never made to wait (`crowd.rs`); nor is who waits
+//! for keys that a transaction holds here, since that takes several hops and each would wait for a
+//! nap. Where most of the crowd sends such transactions, naps are much shorter instead.
 
 use std::time::Duration;
 
@@ -43,8 +43,8 @@ const NAP_US_MAX: u64 = 300;
 const NAP_ALONE_US_PER_CLIENT: u64 = 8;
 const NAP_ALONE_US_MAX: u64 = 200;
 
-/// The same while each of the crowd has a transaction that holds keys in every millisecond: each of
-/// its hops may wait for a nap.
+/// The same while as many stages of transactions that hold keys run here in a millisecond as the
+/// crowd has clients: each of a transaction's hops may wait for a nap.
 const NAP_OF_HOPS_US_PER_CLIENT: u64 = 1;
 const NAP_OF_HOPS_US_MAX: u64 = 25;
 

@@ -6,7 +6,7 @@ use net::Envelope;
 use resp::Arguments;
 
 use super::holds::{Claimed, Hashes};
-use super::stage::{Stage, marks};
+use super::stage::{Stage, transaction_of};
 use crate::core::Core;
 use crate::message::{Message, Purpose, Queued, Work};
 use crate::transaction::watchers::Watcher;
@@ -101,7 +101,7 @@ impl Core {
 
     /// Runs what waited for keys that are free now.
     pub(crate) fn run_released(&mut self) {
-        while let Some(envelope) = self.shard.holds.take_ready(marks) {
+        while let Some(envelope) = self.shard.holds.take_ready(transaction_of) {
             match envelope.purpose {
                 Purpose::Run if envelope.work.stage.is_some() => self.run_stage_message(envelope),
                 Purpose::Run => self.run_now(envelope),

@@ -37,7 +37,7 @@ impl Core {
             connection.session.multi.executing = true;
             connection.input.held = Held::Barrier;
         }
-        let bundled = self.bundles.hold_commands_of(&connection.pipeline);
+        let bundled = self.bundles.takes_commands_of(&connection.pipeline);
         let reach = reach_of(&queue, watching.as_ref());
         if reach != Reach::Held && self.shared.has_monitors() {
             queue.iter().for_each(|(entry, words, _)| self.show_queued(key, entry, words));
@@ -134,11 +134,11 @@ impl Core {
     fn hold_exec(&mut self, sender: Sender, queue: &Queue, watching: Option<Watching>) {
         let mut held = HeldPlan::new(sender, true);
         held.watcher = watching.map(|Watching { watcher, shards }| (watcher, shards));
-        for (entry, arguments, _) in queue.iter() {
+        for (entry, arguments, place) in queue.iter() {
             match entry.action {
                 Action::Shard(command) => {
                     let (number, client) = (entry.number, sender.client);
-                    let owned = Owned::of(&Planned { command, number, arguments, client });
+                    let owned = Owned::of(&Planned { command, number, arguments, client }, place);
                     held.commands.push(HeldCommand::Shard(owned));
                     self.show_queued(sender.key, entry, arguments);
                 }

@@ -81,7 +81,7 @@ impl Core {
     /// Claims the keys of a held transaction, on all its shards as one step.
     pub(crate) fn begin_held(&mut self, plan: HeldPlan) {
         let Some(connection) = self.connections.find(plan.sender.key) else { return };
-        self.bundles.hold_further_commands_of(&mut connection.pipeline);
+        self.bundles.take_further_commands_of(&mut connection.pipeline);
         let place = match plan.waits {
             Some(place) => place,
             None => connection.pipeline.open(plan.sender.silent),
@@ -90,7 +90,7 @@ impl Core {
         let mut held = self.spare.take_held((id, self.time.unix_ms()), plan, place);
         self.claim(&mut held);
         if let Some(HeldCommand::Shard(owned)) = held.plan.commands.first()
-            && self.is_dependent(owned.command, owned.arguments())
+            && owned.is_dependent()
         {
             let loans = self.loans_of(owned, held.plan.sender.client.db);
             self.want(&mut held, loans);
@@ -102,7 +102,7 @@ impl Core {
             let (shard, Some(mut stage)) = (participant.shard, participant.stage.take()) else {
                 continue;
             };
-            (stage.begins, stage.index) = (true, index as u16);
+            stage.index = index as u16;
             self.bundles.begin_run(shard, sender.client, &mut self.mail);
             self.bundles.complete_stage(shard, sender, stage);
             is_full |= self.bundles.is_full(shard);
@@ -170,7 +170,7 @@ impl Core {
             held.next = held.plan.commands.len();
             lent.retain(|lent| !lent.loan.copy);
         } else if let Some(HeldCommand::Shard(command)) = held.plan.commands.get(held.next)
-            && self.is_dependent(command.command, command.arguments())
+            && command.is_dependent()
         {
             // Whatever stage comes before such a command lends what it needs.
             let how = (command, &held.plan.sender, held.now_ms);
@@ -227,15 +227,13 @@ impl Core {
         let mut asks = false;
         while let Some(command) = held.plan.commands.get(held.next).filter(|_| !asks) {
             match command {
-                HeldCommand::Shard(owned)
-                    if self.is_dependent(owned.command, owned.arguments()) =>
-                {
+                HeldCommand::Shard(owned) if owned.is_dependent() => {
                     let loans = self.loans_of(owned, held.plan.sender.client.db);
                     self.want(held, loans);
                     break;
                 }
                 HeldCommand::Shard(owned) => {
-                    let place = held.place_of(self.place(owned.command, owned.arguments()));
+                    let place = held.place_of(owned.place);
                     self.plan(plan, &owned.planned(held.plan.sender.client), place);
                 }
                 // What it asks for must show what the commands before it did.
@@ -301,7 +299,7 @@ impl Core {
         let (Some(place), true) = (held.plan.waits, held.settling) else { return None };
         let Some(HeldCommand::Shard(command)) = held.plan.commands.first() else { return None };
         let (key, client) = (held.plan.sender.key, held.plan.sender.client);
-        let origin = Origin { home: self.mail.shard as u16, connection: key, place, part: 0 };
+        let origin = Origin { home: self.mail.shard as u16, connection: key, place, strand: 0 };
         Some(self.lining_on(shard, origin, command, (client.db, held.wait.as_deref())))
     }
 

@@ -1,11 +1,12 @@
 //! What a transaction that holds its keys is to do.
 
-use commands::ShardCommand;
+use commands::{Across, ShardCommand};
 use resp::{Arguments, Span};
 use smallvec::SmallVec;
 
 use super::Sender;
 use super::plan::Planned;
+use crate::input::dispatch::Place;
 use crate::input::registry::Entry;
 use crate::message::Client;
 use crate::transaction::watchers::Watcher;
@@ -43,6 +44,8 @@ pub(crate) struct OwnedArguments {
 pub(crate) struct Owned {
     pub(crate) command: &'static ShardCommand,
     pub(crate) number: u16,
+    /// Where its keys live.
+    pub(crate) place: Place,
     pub(crate) arguments: OwnedArguments,
 }
 
@@ -60,9 +63,14 @@ impl OwnedArguments {
 }
 
 impl Owned {
-    pub(crate) fn of(planned: &Planned<'_>) -> Self {
+    pub(crate) fn of(planned: &Planned<'_>, place: Place) -> Self {
         let Planned { command, number, arguments, .. } = *planned;
-        Self { command, number, arguments: OwnedArguments::of(arguments) }
+        Self { command, number, place, arguments: OwnedArguments::of(arguments) }
+    }
+
+    /// Whether it needs keys of several shards in one place.
+    pub(crate) fn is_dependent(&self) -> bool {
+        matches!((self.command.across, self.place), (Across::Together { .. }, Place::Several))
     }
 
     pub(crate) fn arguments(&self) -> Arguments<'_> {

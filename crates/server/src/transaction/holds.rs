@@ -57,7 +57,7 @@ pub(crate) type Hashes = SmallVec<[u64; 2]>;
 #[derive(Default)]
 pub(crate) struct Holds {
     /// What transactions hold. It is older than all that waits for any of it.
-    held: NumberMap<TransactionId, Held>,
+    held: NumberMap<TransactionId, Holder>,
     waiting: Arrivals<Waiting>,
     /// Who claims a key.
     lines: Lines,
@@ -68,7 +68,7 @@ pub(crate) struct Holds {
     everything: usize,
 }
 
-struct Held {
+struct Holder {
     claimed: Claimed,
     ticket: Ticket,
 }
@@ -109,7 +109,7 @@ impl Holds {
         debug_assert!(!self.is_claimed(&claimed), "somebody older claims it");
         let ticket = self.waiting.pass_by();
         self.line_up(&claimed, ticket);
-        self.held.insert(id, Held { claimed, ticket });
+        self.held.insert(id, Holder { claimed, ticket });
     }
 
     /// Work waits until all that is older and claims any of this is done.
@@ -122,7 +122,7 @@ impl Holds {
 
     /// The transaction lets go of what it held here.
     pub(crate) fn release(&mut self, id: TransactionId) {
-        let Some(Held { claimed, ticket }) = self.held.remove(&id) else { return };
+        let Some(Holder { claimed, ticket }) = self.held.remove(&id) else { return };
         match claimed {
             Claimed::Everything => self.let_pass(self.waiting.oldest()),
             Claimed::Keys(keys) => self.leave_lines(&keys, ticket),
@@ -160,7 +160,7 @@ impl Holds {
             let Some(waiting) = self.waiting.find(ticket) else { continue };
             let Some(id) = marks(&waiting.envelope) else { return self.take(ticket) };
             let Waiting { claimed, envelope, .. } = self.waiting.remove(ticket)?;
-            self.held.insert(id, Held { claimed, ticket });
+            self.held.insert(id, Holder { claimed, ticket });
             return Some(envelope);
         }
         None

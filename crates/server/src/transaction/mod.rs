@@ -18,10 +18,10 @@
 //!
 //! # Parts that do
 //!
-//! RENAME over shards, an EXEC with one, an EXEC whose WATCH has to be checked on several shards:
-//! these hold their own keys from the marker until they are done (`held.rs` at home, `stage.rs` and
-//! `holds.rs` on the participants, `lend.rs` for values that travel). What is about a held key
-//! waits at the gate in `claims.rs`.
+//! RENAME over shards, an EXEC with one or with a command that runs at home, an EXEC whose WATCH
+//! has to be checked elsewhere than where all its commands run: these hold their own keys from the
+//! marker until they are done (`held.rs` at home, `stage.rs` and `holds.rs` on the participants,
+//! `lend.rs` for values that travel). What is about a held key waits at the gate in `claims.rs`.
 //!
 //! # One shard
 //!

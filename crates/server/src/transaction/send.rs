@@ -1,8 +1,8 @@
 //! Sending a transaction's parts to their shards, as one step.
 
-use commands::{Across, ShardCommand};
+use commands::Across;
 use durability::{Participants, TransactionId};
-use resp::{Arguments, CommandError};
+use resp::CommandError;
 use spec::Flags;
 
 use super::held_plan::{HeldCommand, HeldPlan, Owned};
@@ -15,7 +15,7 @@ use crate::message::Client;
 use crate::shard::ShardRequest;
 use crate::transaction::watchers::Watcher;
 
-/// What makes a message a part of a transaction.
+/// What makes a run a part of a transaction.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
     /// Names the transaction in every participant's segment.
@@ -63,7 +63,7 @@ impl Core {
             (Sender { key, client, silent }, Planned { command, number, arguments, client });
         if matches!(command.across, Across::Together { .. }) {
             let mut held = HeldPlan::new(sender, false);
-            held.commands.push(HeldCommand::Shard(Owned::of(&planned)));
+            held.commands.push(HeldCommand::Shard(Owned::of(&planned, Place::Several)));
             return self.begin_held(held);
         }
         let mut plan = self.spare.take_plan();
@@ -76,7 +76,7 @@ impl Core {
     pub(crate) fn send_plan(&mut self, sender: Sender, mut plan: Plan, planner: Planner) {
         let Some(connection) = self.connections.find(sender.key) else { return };
         let pipeline = &mut connection.pipeline;
-        self.bundles.hold_further_commands_of(pipeline);
+        self.bundles.take_further_commands_of(pipeline);
         if let ([only], Planner::Exec(watcher)) = (&plan.parts[..], planner) {
             // All of it is there: so is the whole reply.
             let place = pipeline.open(sender.silent);
@@ -103,16 +103,6 @@ impl Core {
         if full {
             self.send_bundles();
         }
-    }
-
-    /// Whether a command needs keys of several shards in one place.
-    pub(crate) fn is_dependent(
-        &self,
-        command: &'static ShardCommand,
-        arguments: Arguments<'_>,
-    ) -> bool {
-        matches!(command.across, Across::Together { .. })
-            && matches!(self.place(command, arguments), Place::Several)
     }
 }
 

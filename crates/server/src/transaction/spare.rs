@@ -1,4 +1,5 @@
-//! Plans, gathers and queues of transactions that are over: the next ones use their memory again.
+//! What transactions that are over leave, from queues to stages: the next ones use its memory
+//! again.
 
 use durability::TransactionId;
 

@@ -25,9 +25,7 @@ pub(crate) struct Stage {
     pub(crate) now_ms: i64,
     /// Which of the stages that are under way together this is.
     pub(crate) index: u16,
-    /// Whether this is the marker.
-    pub(crate) begins: bool,
-    /// What the marker claims before all else.
+    /// What it claims before all else: then it is the marker.
     pub(crate) claim: Option<Claimed>,
     /// Whose WATCH is to be checked: it ends with this.
     pub(crate) watcher: Option<Watcher>,
@@ -52,7 +50,6 @@ impl Default for Stage {
             id: TransactionId::new(0, 0),
             now_ms: 0,
             index: 0,
-            begins: false,
             claim: None,
             watcher: None,
             back: Vec::new(),
@@ -93,9 +90,10 @@ impl Stage {
     }
 }
 
-/// The transaction that a message is the marker of.
-pub(crate) fn marks(message: &Message) -> Option<TransactionId> {
-    message.work.stage.as_ref().filter(|stage| stage.begins).map(|stage| stage.id)
+/// The transaction that a message which waits for its turn is the marker of: other stages claim
+/// nothing, and so never wait.
+pub(crate) fn transaction_of(message: &Message) -> Option<TransactionId> {
+    message.work.stage.as_ref().map(|stage| stage.id)
 }
 
 impl Core {
@@ -110,7 +108,7 @@ impl Core {
         (work.commands, work.reply, work.stage) = (commands, reply, Some(stage));
         envelope.purpose = Purpose::Replies;
         if settles {
-            self.release.hold_message(envelope);
+            self.release.keep_message(envelope);
         } else {
             // Nobody but the transaction's home learns of this, so it need not wait for the log.
             let home = usize::from(envelope.work.origin.home);

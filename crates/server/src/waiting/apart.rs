@@ -33,7 +33,7 @@ use crate::canary::{self, Canary};
 use crate::clients::connection::Held;
 use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
-use crate::input::dispatch::Request;
+use crate::input::dispatch::{Place, Request};
 use crate::message::Origin;
 use crate::transaction::{HeldCommand, HeldPlan, Owned, Planned, Sender};
 
@@ -72,7 +72,7 @@ impl Core {
         }
         let Request { key, command, number, arguments, client, silent } = *request;
         let arguments = *arguments;
-        let command = Owned::of(&Planned { command, number, arguments, client });
+        let command = Owned::of(&Planned { command, number, arguments, client }, Place::Several);
         let sender = Sender { key, client, silent };
         let Some(connection) = self.connections.find(key) else { return };
         let place = connection.pipeline.open(silent);
@@ -183,7 +183,7 @@ impl Core {
         let home = self.mail.shard as u16;
         let Some(connection) = self.connections.find(key) else { return };
         let Some(blocked) = &connection.waiting else { return };
-        let origin = Origin { home, connection: key, place: blocked.place, part: 0 };
+        let origin = Origin { home, connection: key, place: blocked.place, strand: 0 };
         let Decides::Home(apart) = &blocked.decides else { return };
         let (has_lines, in_vain) = (apart.wait.is_some(), apart.in_vain);
         self.forget_apart(key);

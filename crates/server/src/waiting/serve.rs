@@ -157,7 +157,7 @@ impl Core {
     /// Sends a command home that does not wait any more.
     pub(super) fn return_waited(&mut self, mut envelope: Envelope<Message>, parked: bool) {
         envelope.purpose = Purpose::Waited { parked };
-        self.release.hold_message(envelope);
+        self.release.keep_message(envelope);
     }
 
     /// A command of one of our connections does not wait any more.
