@@ -37,8 +37,8 @@ use crate::output::pipeline::Pipeline;
 use crate::transaction::watchers::Watcher;
 use crate::transaction::{Part, Sender, Stage};
 
-/// Most commands that travel as one message: what a message costs is small for each of so many, and
-/// the shard can begin with them while its peer goes on.
+/// Most commands, or runs, that travel as one message: what a message costs is small for each of so
+/// many, and the shard can begin with them while its peer goes on.
 const BUNDLE_COMMANDS_MAX: usize = 64;
 
 /// Most bytes of commands in a message to which another command is added.
@@ -240,7 +240,8 @@ impl Work {
 
     /// Whether nothing more is to be added to this bundle.
     fn fills_bundle(&self) -> bool {
-        self.commands.len() >= BUNDLE_COMMANDS_MAX || self.text.bytes.len() >= BUNDLE_BYTES_MAX
+        let many = self.commands.len().max(self.runs.each.len()) >= BUNDLE_COMMANDS_MAX;
+        many || self.text.bytes.len() >= BUNDLE_BYTES_MAX
     }
 }
 

@@ -13,18 +13,16 @@
 //! does, too: claim, then run and settle. All stages travel in the tick's bundles
 //! (`message/bundle.rs`), which enter the inboxes as one step: so they are the markers.
 
-use commands::{Across, Wait};
+use commands::Wait;
 use durability::{Participants, TransactionId};
 use resp::{CommandError, Writer};
-use spec::{Flags, KeyFlags, shard_of_slot, slot_of};
+use spec::Flags;
 
 use super::gather::{Gather, Outline, Piece};
-use super::held_plan::{HeldCommand, HeldPlan, Owned};
-use super::holds::{Claimed, Hashes};
-use super::lend::{Lent, Loan};
+use super::held_plan::{HeldCommand, HeldPlan};
+use super::lend::Lent;
 use super::numbers::NumberMap;
 use super::plan::Plan;
-use super::spare::Spare;
 use super::stage::Stage;
 use crate::core::Core;
 use crate::input::dispatch::Place;
@@ -32,6 +30,8 @@ use crate::memory::kept::KEPT_BYTES_MAX;
 use crate::message::Origin;
 use crate::message::gathering::Target;
 use crate::waiting::Lining;
+
+mod needs;
 
 /// The held transactions that connections of this core thread began.
 pub(crate) type HeldTransactions = NumberMap<TransactionId, Box<Held>>;
@@ -89,12 +89,7 @@ impl Core {
         let id = self.shard.log.next_transaction(self.mail.shard as u16);
         let mut held = self.spare.take_held((id, self.time.unix_ms()), plan, place);
         self.claim(&mut held);
-        if let Some(HeldCommand::Shard(owned)) = held.plan.commands.first()
-            && owned.is_dependent()
-        {
-            let loans = self.loans_of(owned, held.plan.sender.client.db);
-            self.want(&mut held, loans);
-        }
+        self.want(&mut held);
         let (sender, parts) = (held.plan.sender, held.participants.len());
         held.coming.replies.begin(sender.client.protocol, &mut Outline::default(), parts, 0);
         let mut is_full = false;
@@ -169,8 +164,9 @@ impl Core {
         if held.dirty {
             held.next = held.plan.commands.len();
             lent.retain(|lent| !lent.loan.copy);
-        } else if let Some(HeldCommand::Shard(command)) = held.plan.commands.get(held.next)
-            && command.is_dependent()
+        } else if let Some(next) = held.plan.commands.get(held.next)
+            && let HeldCommand::Shard(command) = next
+            && next.is_dependent()
         {
             // Whatever stage comes before such a command lends what it needs.
             let how = (command, &held.plan.sender, held.now_ms);
@@ -227,9 +223,8 @@ impl Core {
         let mut asks = false;
         while let Some(command) = held.plan.commands.get(held.next).filter(|_| !asks) {
             match command {
-                HeldCommand::Shard(owned) if owned.is_dependent() => {
-                    let loans = self.loans_of(owned, held.plan.sender.client.db);
-                    self.want(held, loans);
+                _ if command.is_dependent() => {
+                    self.want(held);
                     break;
                 }
                 HeldCommand::Shard(owned) => {
@@ -302,72 +297,6 @@ impl Core {
         let origin = Origin { home: self.mail.shard as u16, connection: key, place, strand: 0 };
         Some(self.lining_on(shard, origin, command, (client.db, held.wait.as_deref())))
     }
-
-    /// Has each shard claim what the transaction is about there.
-    fn claim(&mut self, held: &mut Held) {
-        let shards = self.mail.shards();
-        let commands = std::mem::take(&mut held.plan.commands);
-        for command in &commands {
-            let HeldCommand::Shard(owned) = command else { continue };
-            let arguments = owned.arguments();
-            let mut has_keys = false;
-            let argument = |at: usize| &arguments[at];
-            let spec = &owned.command.spec;
-            let visited = spec.each_key(arguments.len(), &argument, &mut |at, _| {
-                has_keys = true;
-                let key = &arguments[at];
-                let hash = self.shard.keyspace.hash(key).to_bits();
-                let shard = shard_of_slot(slot_of(key), shards);
-                held.stage(shard, &mut self.spare).claim_key(hash);
-            });
-            if visited.is_err() || !has_keys {
-                for shard in 0..shards {
-                    held.stage(shard, &mut self.spare).claim = Some(Claimed::Everything);
-                }
-                break;
-            }
-        }
-        held.plan.commands = commands;
-        if let Some((watcher, watched)) = held.plan.watcher.take() {
-            for shard in watched {
-                let stage = held.stage(usize::from(shard), &mut self.spare);
-                stage.claim.get_or_insert_with(|| Claimed::Keys(Hashes::new()));
-                stage.watcher = Some(watcher);
-            }
-        }
-    }
-
-    /// Has the shards lend these.
-    fn want(&mut self, held: &mut Held, loans: Vec<Loan>) {
-        for loan in loans {
-            let owner = usize::from(loan.owner);
-            held.stage(owner, &mut self.spare).lent.push(Lent::wanted(loan));
-        }
-    }
-
-    /// The keys that a command needs together.
-    fn loans_of(&self, owned: &Owned, db: u32) -> Vec<Loan> {
-        let arguments = owned.arguments();
-        let Across::Together { db_of } = owned.command.across else { return Vec::new() };
-        let mut loans: Vec<Loan> = Vec::new();
-        let argument = |at: usize| &arguments[at];
-        let visited = owned.command.spec.each_key(arguments.len(), &argument, &mut |at, spec| {
-            let key = &arguments[at];
-            let copy = spec.flags.has(KeyFlags::RO);
-            let db = db_of(arguments, at, db);
-            let owner = shard_of_slot(slot_of(key), self.mail.shards()) as u16;
-            loans.push(Loan { db, key: key.into(), owner, copy });
-        });
-        debug_assert!(visited.is_ok(), "a command whose keys cannot be found has one place");
-        // A key is lent once, and as a copy only if that is enough for every mention.
-        loans.sort_by(|one, other| (one.db, &one.key).cmp(&(other.db, &other.key)));
-        loans.dedup_by(|again, kept| {
-            let same = again.db == kept.db && again.key == kept.key;
-            kept.copy &= again.copy || !same;
-            same
-        });
-        loans
-    }
 }
 
 impl Held {
@@ -411,26 +340,6 @@ impl Held {
         let Coming { replies, lent } = &self.coming;
         let lent_bytes = lent.capacity() * size_of::<Lent>();
         replies.is_worth_keeping() && self.replies.capacity().max(lent_bytes) <= KEPT_BYTES_MAX
-    }
-
-    /// What is to be asked next of a shard, which takes part from now on.
-    fn stage(&mut self, shard: usize, spare: &mut Spare) -> &mut Stage {
-        let found = self.participants.iter().position(|it| it.shard == shard);
-        let at = found.unwrap_or(self.participants.len());
-        if found.is_none() {
-            self.participants.push(Participant { shard, stage: None });
-        }
-        let stage = &mut self.participants[at].stage;
-        stage.get_or_insert_with(|| spare.take_stage(self.id, self.now_ms))
-    }
-
-    fn take_stage(&mut self, shard: usize) -> Option<Box<Stage>> {
-        self.participants.iter_mut().find(|it| it.shard == shard)?.stage.take()
-    }
-
-    /// Whether anything is to be asked next.
-    fn has_stages(&self) -> bool {
-        self.participants.iter().any(|it| it.stage.is_some())
     }
 
     /// Where a command runs: on a shard that takes part, and so is settled. One that is refused

@@ -52,6 +52,18 @@ pub(crate) struct Owned {
 /// Arguments whose places need no allocation: a command of two keys with an option.
 const SPANS_INLINE: usize = 4;
 
+impl HeldCommand {
+    /// Whether it needs keys of several shards in one place.
+    pub(crate) fn is_dependent(&self) -> bool {
+        match self {
+            Self::Shard(Owned { command, place, .. }) => {
+                matches!((command.across, *place), (Across::Together { .. }, Place::Several))
+            }
+            Self::Session(..) => false,
+        }
+    }
+}
+
 impl OwnedArguments {
     pub(crate) fn of(arguments: Arguments<'_>) -> Self {
         Self { bytes: arguments.bytes().into(), spans: SmallVec::from_slice(arguments.spans()) }
@@ -66,11 +78,6 @@ impl Owned {
     pub(crate) fn of(planned: &Planned<'_>, place: Place) -> Self {
         let Planned { command, number, arguments, .. } = *planned;
         Self { command, number, place, arguments: OwnedArguments::of(arguments) }
-    }
-
-    /// Whether it needs keys of several shards in one place.
-    pub(crate) fn is_dependent(&self) -> bool {
-        matches!((self.command.across, self.place), (Across::Together { .. }, Place::Several))
     }
 
     pub(crate) fn arguments(&self) -> Arguments<'_> {

@@ -106,3 +106,20 @@ fn what_asks_all_core_threads_sees_the_commands_before_it() {
         assert_eq!(replies, "$-1\r\n+OK\r\n+OK\r\n", "{home}");
     }
 }
+
+#[test]
+fn a_bundle_of_stages_is_bounded_too() {
+    let mut server = Fixture::new(2);
+    let clients: Vec<_> = (0..3).map(|_| server.connect(0)).collect();
+    // `a` is in the second half of the slots, `b` in the first.
+    let commands: String = (0..60).map(|at| format!("RENAME {{a}}{at} {{b}}{at}\r\n")).collect();
+    clients.iter().for_each(|client| server.give(*client, commands.as_bytes()));
+    for shard in 0..2 {
+        let runs = server.cores[0].bundles.work(shard).map_or(0, |work| work.runs.each.len());
+        assert_eq!(runs, 180 % super::BUNDLE_COMMANDS_MAX);
+    }
+    server.settle();
+    for client in clients {
+        assert_eq!(server.take(client), "-ERR no such key\r\n".repeat(60));
+    }
+}
