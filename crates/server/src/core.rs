@@ -330,8 +330,7 @@ impl Core {
     pub(crate) fn settle_place(&mut self, key: ConnectionKey, place: u64, reply: &[u8]) {
         let Some(connection) = self.connections.find(key) else { return };
         let (pipeline, output) = (&mut connection.pipeline, &mut connection.output.bytes);
-        let mail = &mut self.mail;
-        pipeline.settle_bytes(place, reply, output, &mut |spent| mail.recycle(spent));
+        pipeline.settle_bytes(place, reply, output);
         self.note_settled(key);
     }
 

@@ -229,7 +229,8 @@ impl Core {
         if !self.is_command_held(request.command, *request.arguments) {
             return false;
         }
-        let envelope = self.message_for(request);
+        let mut envelope = self.message_for(request);
+        envelope.work.become_bundle();
         self.mail.under_way += 1;
         self.wait_for_held(envelope);
         true
@@ -244,7 +245,7 @@ impl Core {
         };
         let home = self.mail.shard as u16;
         envelope.purpose = Purpose::Run;
-        envelope.work.origin = Origin { home, connection: request.key, place, strand: 0 };
+        envelope.work.origin = Origin { home, connection: request.key, place };
         envelope.work.client = request.client;
         envelope.work.silent = request.silent;
         envelope.work.add(request.command, request.number, *request.arguments);

@@ -1,11 +1,9 @@
 //! What travels through inboxes.
 //!
 //! A message is a box that goes from a connection's home to a shard and comes back as the reply:
-//! the same allocation, with the same buffers, recycled by its home. It carries a *bundle*: runs of
-//! consecutive commands of one connection each (`runs.rs`), parts of transactions and stages of
-//! those that hold their keys; or a single one of these, which had to wait for held keys or which a
-//! log refused; or one command that may wait for keys. Besides: connections on their way to their
-//! home, and calls.
+//! the same allocation, with the same buffers, recycled by its home. It carries a *bundle*: runs
+//! (`runs.rs`), or a single one, which had to wait for held keys or which a log refused; or one
+//! command that may wait for keys. Besides: connections on their way to their home, and calls.
 
 use std::ops::Range;
 
@@ -17,8 +15,6 @@ use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
 use crate::memory::kept::empty;
 use crate::message::runs::Runs;
-use crate::transaction::watchers::Watcher;
-use crate::transaction::{Part, Stage};
 
 /// A message, and what is to be done with it.
 #[derive(Default)]
@@ -75,19 +71,8 @@ pub(crate) struct Work {
     pub(crate) text: Text,
     /// The replies, one after another.
     pub(crate) reply: Vec<u8>,
-    /// Set when this is one part of a transaction.
-    pub(crate) part: Option<Box<Part>>,
-    /// Whether this is all of an EXEC: its replies become one array here.
-    pub(crate) framed: bool,
-    /// Set when this is a stage of a held transaction.
-    pub(crate) stage: Option<Box<Stage>>,
-    /// Whose WATCH is to be checked before anything runs: it ends with this.
-    pub(crate) watcher: Option<Watcher>,
     /// Whether the replies are not sent (CLIENT REPLY).
     pub(crate) silent: bool,
-    /// The replies exceed what the client may leave unread: the commands after that were not run,
-    /// and the connection is to be closed.
-    pub(crate) overflown: bool,
 }
 
 /// The arguments of a message's commands.
@@ -108,8 +93,6 @@ pub(crate) struct Origin {
     pub(crate) connection: ConnectionKey,
     /// The place in its pipeline.
     pub(crate) place: u64,
-    /// Which of the place's strands, if it has several.
-    pub(crate) strand: u16,
 }
 
 /// What a shard needs to know of the client whose command it runs.
@@ -225,12 +208,7 @@ impl Work {
         empty(&mut self.text.spans);
         empty(&mut self.text.bytes);
         empty(&mut self.reply);
-        self.part = None;
-        self.framed = false;
-        self.stage = None;
-        self.watcher = None;
         self.silent = false;
-        self.overflown = false;
     }
 }
 

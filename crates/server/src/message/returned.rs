@@ -5,32 +5,20 @@ use net::Envelope;
 use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
 use crate::message::runs::{Kind, Run};
-use crate::message::{Message, Purpose};
+use crate::message::{Message, Origin, Purpose};
 use crate::output::weave::RunReplies;
 
 impl Core {
-    /// The replies of a message of ours came back.
-    pub(crate) fn handle_replies(&mut self, mut envelope: Envelope<Message>) {
-        if !envelope.work.runs.is_empty() {
-            return self.handle_bundle_replies(envelope);
-        }
+    /// A command of ours that might wait for keys came back.
+    pub(crate) fn settle_waited(&mut self, envelope: Envelope<Message>) {
         self.mail.under_way -= 1;
-        if let Some(stage) = envelope.work.stage.take() {
-            self.handle_stage(stage, &envelope.work.reply);
-            return self.mail.recycle(envelope);
+        let Origin { connection: key, place, .. } = envelope.work.origin;
+        if let Some(connection) = self.connections.find(key) {
+            let (pipeline, output) = (&mut connection.pipeline, &mut connection.output.bytes);
+            pipeline.settle_bytes(place, &envelope.work.reply, output);
+            self.end_settling(key);
         }
-        let origin = envelope.work.origin;
-        let Some(connection) = self.connections.find(origin.connection) else {
-            return self.mail.recycle(envelope);
-        };
-        if envelope.work.overflown {
-            self.mail.recycle(envelope);
-            return self.disconnect_slow(origin.connection);
-        }
-        let (pipeline, output) = (&mut connection.pipeline, &mut connection.output.bytes);
-        let mail = &mut self.mail;
-        pipeline.settle(origin.place, envelope, output, &mut |spent| mail.recycle(spent));
-        self.end_settling(origin.connection);
+        self.mail.recycle(envelope);
     }
 
     /// Replies have joined those of a connection: if they are more than the client may leave
@@ -47,7 +35,7 @@ impl Core {
     }
 
     /// A bundle of ours came back: hands the replies of each run to whom they are for.
-    fn handle_bundle_replies(&mut self, mut envelope: Envelope<Message>) {
+    pub(crate) fn handle_replies(&mut self, mut envelope: Envelope<Message>) {
         let mut runs = std::mem::take(&mut envelope.work.runs);
         let reply = &envelope.work.reply;
         let (mut from, mut at) = (0, 0);
@@ -76,15 +64,13 @@ impl Core {
                 begin,
             };
             let (pipeline, output) = (&mut connection.pipeline, &mut connection.output.bytes);
-            let mail = &mut self.mail;
-            let spent = &mut |spent| mail.recycle(spent);
             match runs.part_of(run.kind) {
                 Some(part) => {
                     let place = (run.place, part.index);
-                    let over = pipeline.settle_part(place, bytes, output, spent);
+                    let over = pipeline.settle_part(place, bytes, output);
                     self.spare.keep_gather(over);
                 }
-                None => pipeline.settle_run((run.place, run.strand), replies, output, spent),
+                None => pipeline.settle_run((run.place, run.strand), replies, output),
             }
             if !runs.each.get(index + 1).is_some_and(|next| next.also_settles(&run)) {
                 self.end_settling(run.connection);
@@ -94,7 +80,7 @@ impl Core {
         self.mail.recycle(envelope);
     }
 
-    /// Messages that were run, with a message of its own for each run of a bundle.
+    /// Messages that were run, with a bundle of its own for each run.
     pub(crate) fn split_bundles(
         &mut self,
         messages: Vec<Envelope<Message>>,
@@ -113,11 +99,16 @@ impl Core {
                 let (end, reply_end) = (run.commands_end as usize, run.reply_end);
                 if run.kind != Kind::Gone {
                     let own = &work.commands[begin..end];
-                    let mut single = self.single(work, (&run, Some(&runs)), own);
+                    let mut single = self.single(work, &run, own);
                     single.purpose = Purpose::Replies;
-                    single.work.stage = runs.take_stage(run.kind);
-                    single.work.overflown = run.overflown;
-                    single.work.reply.extend_from_slice(&work.reply[from..reply_end]);
+                    let sole = &mut single.work;
+                    sole.reply.extend_from_slice(&work.reply[from..reply_end]);
+                    let ends = runs.reply_ends[begin..end].iter().map(|end| end - from);
+                    sole.runs.refit(ends.collect(), reply_end - from);
+                    match runs.take_stage(run.kind) {
+                        Some(stage) => sole.runs.make_sole_stage(stage),
+                        None => sole.runs.make_sole_part(runs.part_of(run.kind)),
+                    }
                     all.push(single);
                 }
                 (begin, from) = (end, reply_end);

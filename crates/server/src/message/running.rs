@@ -1,7 +1,7 @@
 //! A bundle on the shard that it was sent to.
 //!
 //! Its runs are run in order, each as what it is ([`Kind`]). One that has to wait for a held key
-//! detains nobody else: it goes on as a message of its own. What is only for the home of a
+//! detains nobody else: it goes on as a bundle of its own. What is only for the home of a
 //! transaction under way (a stage that does not settle) need not wait for the log with the rest:
 //! all such answers of a bundle go home at once, as one message.
 
@@ -18,18 +18,39 @@ struct Running {
     commands: Vec<Queued>,
     runs: Runs,
     reply: Vec<u8>,
+    /// Whether it is what waited for held keys.
+    gate: Gate,
     /// Stages on their way home before the rest.
     answers: Option<Envelope<Message>>,
 }
 
+/// Whether runs have to wait for keys that transactions hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gate {
+    /// They have to.
+    Closed,
+    /// They have waited, and it is their turn.
+    Open,
+}
+
 impl Core {
     /// Runs the commands of a bundle, and sends it back when the tick's log is written.
-    pub(crate) fn run_bundle(&mut self, mut envelope: Envelope<Message>) {
+    pub(crate) fn run_bundle(&mut self, envelope: Envelope<Message>) {
+        self.run_runs(envelope, Gate::Closed);
+    }
+
+    /// The same of a bundle of one run, whose turn it is.
+    pub(crate) fn run_granted(&mut self, envelope: Envelope<Message>) {
+        self.run_runs(envelope, Gate::Open);
+    }
+
+    fn run_runs(&mut self, mut envelope: Envelope<Message>, gate: Gate) {
         let work = &mut envelope.work;
         let mut running = Running {
             commands: std::mem::take(&mut work.commands),
             runs: std::mem::take(&mut work.runs),
             reply: std::mem::take(&mut work.reply),
+            gate,
             answers: None,
         };
         self.prefetch_bundle(work, &running);
@@ -37,7 +58,7 @@ impl Core {
         for index in 0..running.runs.each.len() {
             at = self.run_run(work, &mut running, index, at);
         }
-        let Running { commands, runs, reply, answers } = running;
+        let Running { commands, runs, reply, answers, .. } = running;
         if let Some(answers) = answers {
             self.mail.push(usize::from(work.origin.home), answers);
         }
@@ -58,7 +79,7 @@ impl Core {
         index: usize,
         begin: usize,
     ) -> usize {
-        let Running { commands, runs, reply, answers } = running;
+        let Running { commands, runs, reply, gate, answers } = running;
         let mut run = runs.each[index];
         let end = run.commands_end as usize;
         let own = &commands[begin..end];
@@ -67,8 +88,8 @@ impl Core {
         if let Some(mut stage) = runs.take_stage(run.kind) {
             let from = reply.len();
             if let Err(claimed) = self.claim_for(&mut stage) {
-                let mut single = self.single(work, (&run, None), own);
-                single.work.stage = Some(stage);
+                let mut single = self.single(work, &run, own);
+                single.work.runs.make_sole_stage(stage);
                 self.shard.holds.wait(single, claimed);
                 run.kind = Kind::Gone;
             } else {
@@ -81,8 +102,9 @@ impl Core {
                     run.kind = Kind::Gone;
                 }
             }
-        } else if self.is_held(work, own, run.watcher) {
-            let single = self.single(work, (&run, Some(runs)), own);
+        } else if *gate == Gate::Closed && self.is_held(work, own, run.watcher) {
+            let mut single = self.single(work, &run, own);
+            single.work.runs.make_sole_part(runs.part_of(run.kind));
             self.wait_for_held(single);
             run.kind = Kind::Gone;
         } else if run.kind == Kind::Several {
@@ -122,26 +144,23 @@ impl Core {
         work.runs.each.push(Run { kind, commands_end: 0, reply_end, ..*run });
     }
 
-    /// A message of its own for a run; `runs`, which it is of, tell which part of a transaction it
-    /// is.
+    /// A bundle of its own for a run.
     pub(super) fn single(
         &mut self,
         work: &Work,
-        (run, runs): (&Run, Option<&Runs>),
+        run: &Run,
         commands: &[Queued],
     ) -> Envelope<Message> {
         let mut envelope = self.mail.envelope();
         envelope.purpose = Purpose::Run;
         let own = &mut envelope.work;
-        let Run { connection, place, strand, client, silent, watcher, .. } = *run;
-        own.origin = Origin { home: work.origin.home, connection, place, strand };
-        (own.client, own.silent, own.watcher) = (client, silent, watcher);
-        own.framed = run.kind == Kind::Exec;
-        own.part = runs.and_then(|runs| runs.part_of(run.kind)).cloned().map(Box::new);
+        own.origin = Origin { home: work.origin.home, ..Origin::default() };
+        own.client = run.client;
         for queued in commands {
             own.add_for(queued.db, queued.command, queued.number, work.arguments(queued));
             own.count_last(queued.counted);
         }
+        own.runs.each.push(Run { commands_end: commands.len() as u32, reply_end: 0, ..*run });
         envelope
     }
 

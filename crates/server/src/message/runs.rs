@@ -2,7 +2,7 @@
 
 use crate::clients::connections::ConnectionKey;
 use crate::memory::kept::empty;
-use crate::message::{Client, Queued, Work};
+use crate::message::{Client, Origin, Queued, Work};
 use crate::transaction::watchers::Watcher;
 use crate::transaction::{Part, Stage};
 
@@ -82,7 +82,7 @@ impl Run {
     }
 }
 
-/// The runs of a bundle; none in any other message.
+/// The runs of a bundle; none in a message with a command that may wait for keys.
 #[derive(Default)]
 pub(crate) struct Runs {
     pub(super) each: Vec<Run>,
@@ -125,6 +125,48 @@ impl Runs {
         self.stages.get_mut(usize::from(at))?.take()
     }
 
+    /// Of a bundle that is one run: that is this stage.
+    pub(super) fn make_sole_stage(&mut self, stage: Box<Stage>) {
+        let kind = self.add_stage(stage);
+        self.each.iter_mut().for_each(|run| run.kind = kind);
+    }
+
+    /// The same of a part, if it is one.
+    pub(super) fn make_sole_part(&mut self, part: Option<&Part>) {
+        if let Some(part) = part {
+            self.parts.push(part.clone());
+            self.each.iter_mut().for_each(|run| run.kind = Kind::Part(0));
+        }
+    }
+
+    /// Of a bundle that is one run: the stage that this is.
+    pub(crate) fn sole_stage(&self) -> Option<&Stage> {
+        self.stages.first()?.as_deref()
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn sole_stage_mut(&mut self) -> Option<&mut Stage> {
+        self.stages.first_mut()?.as_deref_mut()
+    }
+
+    /// Of a bundle that is one run: whose watches it checks.
+    pub(crate) fn sole_watcher(&self) -> Option<Watcher> {
+        self.each.first()?.watcher
+    }
+
+    /// Of a bundle that is one run: whether it is all of an EXEC.
+    pub(crate) fn is_exec(&self) -> bool {
+        self.each.first().is_some_and(|run| run.kind == Kind::Exec)
+    }
+
+    /// Of a bundle that is one run: its replies end there now.
+    pub(crate) fn refit(&mut self, reply_ends: Vec<usize>, reply_end: usize) {
+        self.reply_ends = reply_ends;
+        if let Some(run) = self.each.first_mut() {
+            run.reply_end = reply_end;
+        }
+    }
+
     /// Puts a stage back that was taken out.
     pub(super) fn put_stage(&mut self, kind: Kind, stage: Box<Stage>) {
         if let Kind::Stage(at) = kind
@@ -142,6 +184,13 @@ impl Runs {
 }
 
 impl Work {
+    /// Makes it a bundle of one run, of its origin's connection.
+    pub(crate) fn become_bundle(&mut self) {
+        let Origin { connection, place, .. } = self.origin;
+        let run = Run::new(connection, (place, 0), self.client, self.silent);
+        self.runs.each.push(Run { commands_end: self.commands.len() as u32, ..run });
+    }
+
     /// The runs of a bundle, each with its commands; nothing of what is no bundle.
     pub(crate) fn each_run(&self) -> impl Iterator<Item = (&Run, &[Queued])> {
         let mut at = 0;

@@ -1,11 +1,10 @@
 //! Running the commands of a message.
 
-use net::Envelope;
 use resp::Writer;
 use spec::Flags;
 
 use crate::core::Core;
-use crate::message::{Client, Message, Purpose, Queued, Work, writes};
+use crate::message::{Client, Queued, Work, writes};
 use crate::shard::{ShardRequest, Sink};
 use crate::statistics::notable::Ran;
 use crate::transaction::Part;
@@ -30,23 +29,6 @@ pub(crate) struct Marks<'a> {
 }
 
 impl Core {
-    /// Runs the commands of a message, and sends it back when the tick's log is written.
-    pub(crate) fn run_now(&mut self, mut envelope: Envelope<Message>) {
-        let work = &mut envelope.work;
-        let commands = std::mem::take(&mut work.commands);
-        let mut reply = std::mem::take(&mut work.reply);
-        if work.framed || work.part.is_some() {
-            let (framed, watcher) = (work.framed, work.watcher.take());
-            let unit = Unit { part: work.part.as_deref(), framed, watcher };
-            self.run_unit(work, &commands, &unit, &mut reply);
-        } else {
-            work.overflown = self.run_several(work, &commands, &mut reply, |_| {});
-        }
-        (work.commands, work.reply) = (commands, reply);
-        envelope.purpose = Purpose::Replies;
-        self.release.keep_message(envelope);
-    }
-
     /// Runs commands that were sent one after the other, no more, and tells `ended` where each
     /// reply ends. True: the replies exceed what the client may leave unread, and the commands
     /// after that were not run.

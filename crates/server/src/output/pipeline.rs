@@ -16,11 +16,8 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use net::Envelope;
-
 use crate::canary::{self, Canary};
 use crate::memory::kept::{KEPT_BYTES_MAX, empty};
-use crate::message::Message;
 use crate::output::flow::Flow;
 use crate::output::weave::{RunReplies, Weave};
 use crate::transaction::Gather;
@@ -71,20 +68,18 @@ impl Place {
         match &self.state {
             State::Waiting | State::Gathering(_) => true,
             State::Weaving(weave) => !weave.is_complete(),
-            State::Returned(_) | State::Ready(_) | State::Early(_) => false,
+            State::Ready(_) | State::Early(_) => false,
         }
     }
 }
 
 enum State {
-    /// A message is under way.
+    /// A run, or a message, is under way.
     Waiting,
     /// Runs of several bundles are under way.
     Weaving(Box<Weave>),
     /// Parts of a transaction are under way.
     Gathering(Box<Gather>),
-    /// A message came back with its replies.
-    Returned(Envelope<Message>),
     /// The reply is here.
     Ready(Vec<u8>),
     /// The reply is here, in [`Pipeline::early`].
@@ -211,39 +206,6 @@ impl Pipeline {
         self.places.front().is_some_and(|place| place.input == self.answered)
     }
 
-    /// A message came back to `place`. Its replies move to the output when it is their turn; boxes
-    /// that are spent are handed to `spent`.
-    pub(crate) fn settle(
-        &mut self,
-        place: u64,
-        envelope: Envelope<Message>,
-        output: &mut Vec<u8>,
-        spent: &mut dyn FnMut(Envelope<Message>),
-    ) {
-        let Some(index) = self.find(place) else { return spent(envelope) };
-        let found = &mut self.places[index];
-        match &mut found.state {
-            State::Gathering(gather) => {
-                gather.add(envelope);
-                // These have come as messages: it is no use to keep what took them in.
-                return drop(self.complete(index, output, spent));
-            }
-            State::Weaving(weave) => {
-                let work = &envelope.work;
-                let (commands, bytes) = (work.commands.len(), &work.reply[..]);
-                let replies = RunReplies { commands, bytes, ends: &[], begin: 0 };
-                self.flow.settle(commands, bytes.len());
-                weave.take(work.origin.strand, replies);
-                spent(envelope);
-            }
-            _ => {
-                self.flow.settle(found.commands, envelope.work.reply.len());
-                found.state = State::Returned(envelope);
-            }
-        }
-        self.advance(output, spent);
-    }
-
     /// The reply of a part of the transaction at `place` came back. What gathered them, once all
     /// have: it may serve again.
     pub(crate) fn settle_part(
@@ -251,28 +213,22 @@ impl Pipeline {
         (place, part): (u64, u16),
         reply: &[u8],
         output: &mut Vec<u8>,
-        spent: &mut dyn FnMut(Envelope<Message>),
     ) -> Option<Box<Gather>> {
         let index = self.find(place)?;
         let State::Gathering(gather) = &mut self.places[index].state else { return None };
         gather.add_bytes(part, reply);
-        self.complete(index, output, spent)
+        self.complete(index, output)
     }
 
     /// If all parts of the transaction at a place have replied: the one reply is ready.
-    fn complete(
-        &mut self,
-        index: usize,
-        output: &mut Vec<u8>,
-        spent: &mut dyn FnMut(Envelope<Message>),
-    ) -> Option<Box<Gather>> {
+    fn complete(&mut self, index: usize, output: &mut Vec<u8>) -> Option<Box<Gather>> {
         let found = &mut self.places[index];
         if !matches!(&found.state, State::Gathering(gather) if gather.is_complete()) {
             return None;
         }
         let early = self.early.len();
         let state = std::mem::replace(&mut found.state, State::Early(early..early));
-        let State::Gathering(mut gather) = state else { return None };
+        let State::Gathering(gather) = state else { return None };
         if index == 0 {
             let before = output.len();
             gather.merge(output);
@@ -292,9 +248,8 @@ impl Pipeline {
                 State::Early(early..end)
             };
         }
-        gather.take_envelopes().for_each(&mut *spent);
         if index == 0 {
-            self.advance(output, spent);
+            self.advance(output);
         }
         Some(gather)
     }
@@ -305,7 +260,6 @@ impl Pipeline {
         (place, strand): (u64, u16),
         replies: RunReplies<'_>,
         output: &mut Vec<u8>,
-        spent: &mut dyn FnMut(Envelope<Message>),
     ) {
         let Some(index) = self.find(place) else { return };
         let found = &mut self.places[index];
@@ -314,7 +268,7 @@ impl Pipeline {
             self.flow.settle(replies.commands, reply.len());
             weave.take(strand, replies);
             if index == 0 && weave.is_complete() {
-                self.advance(output, spent);
+                self.advance(output);
             }
             return;
         }
@@ -326,7 +280,7 @@ impl Pipeline {
                 output.extend_from_slice(reply);
             }
             found.state = State::Early(early..early);
-            self.advance(output, spent);
+            self.advance(output);
         } else if early + reply.len() > KEPT_BYTES_MAX {
             // It may be long until the buffer is empty, so it is not to grow beyond all bounds.
             found.state = State::Ready(reply.to_vec());
@@ -336,16 +290,10 @@ impl Pipeline {
         }
     }
 
-    /// Something other than a message settles `place`.
-    pub(crate) fn settle_bytes(
-        &mut self,
-        place: u64,
-        reply: &[u8],
-        output: &mut Vec<u8>,
-        spent: &mut dyn FnMut(Envelope<Message>),
-    ) {
+    /// Something other than a run settles `place`.
+    pub(crate) fn settle_bytes(&mut self, place: u64, reply: &[u8], output: &mut Vec<u8>) {
         let replies = RunReplies { commands: 1, bytes: reply, ends: &[], begin: 0 };
-        self.settle_run((place, 0), replies, output, spent);
+        self.settle_run((place, 0), replies, output);
     }
 
     /// Where a place is, if it is still waiting.
@@ -363,7 +311,7 @@ impl Pipeline {
     }
 
     /// Moves what is ready at the front to the output.
-    fn advance(&mut self, output: &mut Vec<u8>, spent: &mut dyn FnMut(Envelope<Message>)) {
+    fn advance(&mut self, output: &mut Vec<u8>) {
         while let Some(place) = self.places.front() {
             if place.is_waiting() {
                 return self.compact();
@@ -378,13 +326,6 @@ impl Pipeline {
                 place.after_end
             };
             match place.state {
-                State::Returned(envelope) => {
-                    self.flow.leave(envelope.work.reply.len());
-                    if !place.silent {
-                        output.extend_from_slice(&envelope.work.reply);
-                    }
-                    spent(envelope);
-                }
                 State::Ready(reply) => {
                     self.flow.leave(reply.len());
                     if !place.silent {

@@ -295,18 +295,18 @@ impl Connection {
 fn may_be_logged(message: &Message) -> bool {
     let work = &message.work;
     work.commands.iter().any(Queued::writes)
-        || work.stage.as_deref().is_some_and(Stage::may_be_logged)
+        || work.runs.sole_stage().is_some_and(Stage::may_be_logged)
 }
 
 /// Replaces the replies of a message's writes by `error`, except where they are errors already.
 fn refuse_writes(work: &mut Work, error: &CommandError) {
-    if let Some(stage) = &mut work.stage {
+    if let Some(stage) = work.runs.sole_stage_mut() {
         stage.refused = Some(error.clone());
     }
     let replies = std::mem::take(&mut work.reply);
     let mut reader = ReplyReader::new();
     let mut rest = &replies[..];
-    if work.framed {
+    if work.runs.is_exec() {
         Writer::new(&mut work.reply, work.client.protocol).array(work.commands.len());
         let Some(elements) = rest.strip_prefix(&work.reply[..]) else {
             // A watched key was touched: nothing was run.
@@ -315,6 +315,7 @@ fn refuse_writes(work: &mut Work, error: &CommandError) {
         };
         rest = elements;
     }
+    let mut ends = Vec::with_capacity(work.commands.len());
     for queued in &work.commands {
         let length = reader.read(rest).ok().flatten().unwrap_or(rest.len());
         let (reply, behind) = rest.split_at(length);
@@ -324,7 +325,9 @@ fn refuse_writes(work: &mut Work, error: &CommandError) {
         } else {
             Writer::new(&mut work.reply, work.client.protocol).error(error);
         }
+        ends.push(work.reply.len());
     }
+    work.runs.refit(ends, work.reply.len());
 }
 
 #[cfg(test)]

@@ -60,10 +60,10 @@ impl Core {
         is_held || visited.is_err() || !has_keys
     }
 
-    /// Has a message that is no stage wait for its turn.
+    /// Has a bundle of one run that is no stage, or a command that may wait, wait for its turn.
     pub(crate) fn wait_for_held(&mut self, envelope: Envelope<Message>) {
         let mut claimed = self.claimed_by(&envelope.work);
-        self.claim_watched(&mut claimed, envelope.work.watcher);
+        self.claim_watched(&mut claimed, envelope.work.runs.sole_watcher());
         self.shard.holds.wait(envelope, claimed);
     }
 
@@ -103,8 +103,7 @@ impl Core {
     pub(crate) fn run_released(&mut self) {
         while let Some(envelope) = self.shard.holds.take_ready(transaction_of) {
             match envelope.purpose {
-                Purpose::Run if envelope.work.stage.is_some() => self.run_stage_message(envelope),
-                Purpose::Run => self.run_now(envelope),
+                Purpose::Run => self.run_granted(envelope),
                 Purpose::Wait => self.run_waiting_now(envelope),
                 _ => self.handle_message(envelope),
             }

@@ -12,11 +12,9 @@
 use std::ops::Range;
 
 use commands::{Merge, Replies};
-use net::Envelope;
 use resp::{Protocol, ReplyReader, Writer};
 
 use crate::memory::kept::KEPT_BYTES_MAX;
-use crate::message::Message;
 
 /// The replies of a transaction's parts, as they come in.
 #[derive(Default)]
@@ -26,24 +24,14 @@ pub(crate) struct Gather {
     outline: Outline,
     /// Whether the replies are elements of an array: EXEC.
     framed: bool,
-    /// What the parts have replied.
-    parts: Vec<Replied>,
-    /// Replies that did not come as messages of their own.
+    /// What the parts have replied, if they have: these bytes of `bytes`.
+    parts: Vec<Option<Range<usize>>>,
+    /// Their replies, as they came.
     bytes: Vec<u8>,
     /// Parts and pieces that have not replied yet.
     missing: usize,
     /// What a merge that chooses at random draws from.
     random: u64,
-}
-
-/// What a part has replied.
-enum Replied {
-    /// Nothing yet.
-    Not,
-    /// This came back.
-    Message(Envelope<Message>),
-    /// These bytes of [`Gather::bytes`].
-    Bytes(Range<usize>),
 }
 
 /// Where the replies of a transaction's commands come from, in order.
@@ -106,7 +94,7 @@ impl Gather {
         self.missing = parts + pieces.iter().filter(|it| matches!(it, Piece::Asked)).count();
         (self.protocol, self.framed, self.random) = (protocol, false, random);
         self.parts.clear();
-        self.parts.resize_with(parts, || Replied::Not);
+        self.parts.resize(parts, None);
         self.bytes.clear();
     }
 
@@ -115,21 +103,12 @@ impl Gather {
         self.framed = true;
     }
 
-    /// Takes the reply of one part in.
-    pub(crate) fn add(&mut self, envelope: Envelope<Message>) {
-        let index = envelope.work.part.as_ref().map_or(0, |part| usize::from(part.index));
-        if let Some(place @ Replied::Not) = self.parts.get_mut(index) {
-            *place = Replied::Message(envelope);
-            self.missing -= 1;
-        }
-    }
-
-    /// Takes the reply of part `index` in, which came in a bundle.
+    /// Takes the reply of part `index` in.
     pub(crate) fn add_bytes(&mut self, index: u16, reply: &[u8]) {
-        if let Some(place @ Replied::Not) = self.parts.get_mut(usize::from(index)) {
+        if let Some(place @ None) = self.parts.get_mut(usize::from(index)) {
             let begin = self.bytes.len();
             self.bytes.extend_from_slice(reply);
-            *place = Replied::Bytes(begin..self.bytes.len());
+            *place = Some(begin..self.bytes.len());
             self.missing -= 1;
         }
     }
@@ -160,7 +139,8 @@ impl Gather {
         if self.outline.pieces.is_empty() {
             return;
         }
-        let mut rests: Vec<&[u8]> = self.parts.iter().map(|part| self.reply_of(part)).collect();
+        let replied = self.parts.iter().map(|part| part.clone().unwrap_or_default());
+        let mut rests: Vec<&[u8]> = replied.map(|range| &self.bytes[range]).collect();
         let Outline { pieces, numbers } = &self.outline;
         let mut merged = Vec::new();
         for piece in pieces {
@@ -187,22 +167,6 @@ impl Gather {
     pub(crate) fn is_worth_keeping(&self) -> bool {
         self.bytes.capacity() <= KEPT_BYTES_MAX && self.outline.is_worth_keeping()
     }
-
-    /// Gives the boxes back.
-    pub(crate) fn take_envelopes(&mut self) -> impl Iterator<Item = Envelope<Message>> {
-        self.parts.drain(..).filter_map(|part| match part {
-            Replied::Message(envelope) => Some(envelope),
-            Replied::Not | Replied::Bytes(_) => None,
-        })
-    }
-
-    fn reply_of<'a>(&'a self, part: &'a Replied) -> &'a [u8] {
-        match part {
-            Replied::Not => &[],
-            Replied::Message(envelope) => &envelope.work.reply,
-            Replied::Bytes(range) => &self.bytes[range.clone()],
-        }
-    }
 }
 
 /// Splits the next whole reply off; all there is where it is not whole, which this server does not
@@ -218,23 +182,12 @@ fn next_reply<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
 mod tests {
     use super::{Gather, Merged, Outline, Piece};
     use commands::Merge;
-    use net::Envelope;
     use resp::Protocol;
-
-    use crate::message::Message;
-    use crate::transaction::Part;
 
     fn gather(mut outline: Outline, parts: usize) -> Gather {
         let mut gather = Gather::default();
         gather.begin(Protocol::Resp2, &mut outline, parts, 0);
         gather
-    }
-
-    fn part(index: u16, reply: &[u8]) -> Envelope<Message> {
-        let mut message = Message::default();
-        message.work.reply = reply.to_vec();
-        message.work.part = Some(Box::new(Part { index, ..Part::default() }));
-        Envelope::new(message)
     }
 
     #[test]
@@ -249,7 +202,7 @@ mod tests {
         ];
         let mut gather = gather(outline, 2);
         gather.frame();
-        gather.add(part(1, b"+OK\r\n*1\r\n$1\r\nb\r\n"));
+        gather.add_bytes(1, b"+OK\r\n*1\r\n$1\r\nb\r\n");
         gather.add_bytes(0, b"*1\r\n$1\r\na\r\n:7\r\n");
         assert!(!gather.is_complete());
         gather.add_answer(1, b":42\r\n".to_vec());

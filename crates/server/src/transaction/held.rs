@@ -294,7 +294,7 @@ impl Core {
         let (Some(place), true) = (held.plan.waits, held.settling) else { return None };
         let Some(HeldCommand::Shard(command)) = held.plan.commands.first() else { return None };
         let (key, client) = (held.plan.sender.key, held.plan.sender.client);
-        let origin = Origin { home: self.mail.shard as u16, connection: key, place, strand: 0 };
+        let origin = Origin { home: self.mail.shard as u16, connection: key, place };
         Some(self.lining_on(shard, origin, command, (client.db, held.wait.as_deref())))
     }
 }

@@ -6,14 +6,13 @@
 //! when the transaction settles, as one part, so that recovery has all of it or nothing.
 
 use durability::{Participants, TransactionId};
-use net::Envelope;
 use resp::CommandError;
 
 use super::holds::{Claimed, Hashes};
 use super::lend::Lent;
 use crate::core::Core;
 use crate::memory::kept::KEPT_BYTES_MAX;
-use crate::message::{Message, Purpose, Queued, Work};
+use crate::message::{Message, Queued, Work};
 use crate::shard::Sink;
 use crate::transaction::watchers::Watcher;
 use crate::waiting::Lining;
@@ -93,29 +92,10 @@ impl Stage {
 /// The transaction that a message which waits for its turn is the marker of: other stages claim
 /// nothing, and so never wait.
 pub(crate) fn transaction_of(message: &Message) -> Option<TransactionId> {
-    message.work.stage.as_ref().map(|stage| stage.id)
+    message.work.runs.sole_stage().map(|stage| stage.id)
 }
 
 impl Core {
-    /// Runs a stage that is a message of its own, whose claim is granted.
-    pub(crate) fn run_stage_message(&mut self, mut envelope: Envelope<Message>) {
-        let work = &mut envelope.work;
-        let Some(mut stage) = work.stage.take() else { return };
-        let commands = std::mem::take(&mut work.commands);
-        let mut reply = std::mem::take(&mut work.reply);
-        self.run_stage(work, &commands, &mut stage, &mut reply);
-        let settles = stage.settle.is_some();
-        (work.commands, work.reply, work.stage) = (commands, reply, Some(stage));
-        envelope.purpose = Purpose::Replies;
-        if settles {
-            self.release.keep_message(envelope);
-        } else {
-            // Nobody but the transaction's home learns of this, so it need not wait for the log.
-            let home = usize::from(envelope.work.origin.home);
-            self.mail.push(home, envelope);
-        }
-    }
-
     /// Runs a stage, whose claim is granted. The replies of its commands are appended to `reply`.
     pub(crate) fn run_stage(
         &mut self,

@@ -183,7 +183,7 @@ impl Core {
         let home = self.mail.shard as u16;
         let Some(connection) = self.connections.find(key) else { return };
         let Some(blocked) = &connection.waiting else { return };
-        let origin = Origin { home, connection: key, place: blocked.place, strand: 0 };
+        let origin = Origin { home, connection: key, place: blocked.place };
         let Decides::Home(apart) = &blocked.decides else { return };
         let (has_lines, in_vain) = (apart.wait.is_some(), apart.in_vain);
         self.forget_apart(key);

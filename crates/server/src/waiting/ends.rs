@@ -63,7 +63,7 @@ impl Core {
         let home = self.mail.shard;
         let blocked = self.connections.find(key).and_then(|it| it.waiting.as_ref());
         let Some(blocked) = blocked else { return Some(false) };
-        let origin = Origin { home: home as u16, connection: key, place: blocked.place, strand: 0 };
+        let origin = Origin { home: home as u16, connection: key, place: blocked.place };
         let Decides::Shard(shard) = blocked.decides else {
             self.end_apart(key, end);
             return Some(true);

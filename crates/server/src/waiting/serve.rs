@@ -173,7 +173,7 @@ impl Core {
             // Who stopped sending while it waited gets no answer, and nothing more is done for it.
             connection.session.modes.close_after_reply |= is_gone;
         }
-        self.handle_replies(envelope);
+        self.settle_waited(envelope);
     }
 
     /// A unit has ended: a command, an EXEC, a settled transaction. Serves who waits for what it

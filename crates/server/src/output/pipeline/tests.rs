@@ -114,7 +114,7 @@ fn settle_part(
         })
         .collect();
     let replies = RunReplies { commands: replies.len(), bytes: &bytes, ends: &ends, begin: 0 };
-    pipeline.settle_run(place, replies, output, &mut |_| {});
+    pipeline.settle_run(place, replies, output);
 }
 
 /// Settles a place; what then moved to the output.
