@@ -115,7 +115,7 @@ impl Bundles {
         part: Part,
     ) {
         let work = self.begun(shard);
-        let kind = Kind::Part(work.runs.parts.len() as u16);
+        let kind = Kind::Part(work.runs.parts.len() as u32);
         work.runs.parts.push(part);
         work.complete_run(place, sender, kind);
     }

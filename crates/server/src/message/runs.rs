@@ -41,10 +41,10 @@ pub(crate) enum Kind {
     Exec,
     /// They are part of a transaction over several shards: one step, and [`Runs::parts`] tells
     /// which one.
-    Part(u16),
+    Part(u32),
     /// They are those of a stage of a transaction that holds its keys: this one of
     /// [`Runs::stages`].
-    Stage(u16),
+    Stage(u32),
     /// It has left the bundle, and comes home otherwise.
     Gone,
 }
@@ -53,7 +53,7 @@ impl Kind {
     /// Which of these parts a run is, if it is one.
     pub(super) fn part_in(self, parts: &[Part]) -> Option<&Part> {
         match self {
-            Self::Part(at) => parts.get(usize::from(at)),
+            Self::Part(at) => parts.get(at as usize),
             _ => None,
         }
     }
@@ -116,13 +116,13 @@ impl Runs {
     /// The stage that a run is.
     pub(crate) fn stage_of(&self, kind: Kind) -> Option<&Stage> {
         let Kind::Stage(at) = kind else { return None };
-        self.stages.get(usize::from(at))?.as_deref()
+        self.stages.get(at as usize)?.as_deref()
     }
 
     /// Takes the stage out that a run is.
     pub(super) fn take_stage(&mut self, kind: Kind) -> Option<Box<Stage>> {
         let Kind::Stage(at) = kind else { return None };
-        self.stages.get_mut(usize::from(at))?.take()
+        self.stages.get_mut(at as usize)?.take()
     }
 
     /// Of a bundle that is one run: that is this stage.
@@ -170,7 +170,7 @@ impl Runs {
     /// Puts a stage back that was taken out.
     pub(super) fn put_stage(&mut self, kind: Kind, stage: Box<Stage>) {
         if let Kind::Stage(at) = kind
-            && let Some(place) = self.stages.get_mut(usize::from(at))
+            && let Some(place) = self.stages.get_mut(at as usize)
         {
             *place = Some(stage);
         }
@@ -179,7 +179,7 @@ impl Runs {
     /// Puts a stage in, and says what a run that is this stage is.
     pub(super) fn add_stage(&mut self, stage: Box<Stage>) -> Kind {
         self.stages.push(Some(stage));
-        Kind::Stage(self.stages.len() as u16 - 1)
+        Kind::Stage(self.stages.len() as u32 - 1)
     }
 }
 

@@ -228,12 +228,19 @@ impl CoreThread {
     pub(crate) fn send(&mut self) {
         self.core.release_replies();
         self.flush_outputs();
+        self.wake();
+        self.submit_outputs();
+        self.close_connections();
+        // Whom the end of a connection concerns.
+        self.wake();
+    }
+
+    /// Wakes who sleeps and was sent something.
+    fn wake(&mut self) {
         let shared = &self.core.shared;
         for shard in self.core.mail.wakes().drain(..) {
             self.ring.wake(shared.ring_descriptor(shard));
         }
-        self.submit_outputs();
-        self.close_connections();
     }
 
     /// Connections that are no longer wanted are shut down; their ends come as completions. One

@@ -10,3 +10,5 @@ pub(crate) mod crowd;
 pub(crate) mod rest;
 pub(crate) mod time;
 mod turn;
+#[cfg(test)]
+mod wake_tests;

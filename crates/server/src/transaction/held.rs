@@ -16,6 +16,7 @@
 use commands::Wait;
 use durability::{Participants, TransactionId};
 use resp::{CommandError, Writer};
+use smallvec::SmallVec;
 use spec::Flags;
 
 use super::gather::{Gather, Outline, Piece};
@@ -89,6 +90,11 @@ impl Core {
         let id = self.shard.log.next_transaction(self.mail.shard as u16);
         let mut held = self.spare.take_held((id, self.time.unix_ms()), plan, place);
         self.claim(&mut held);
+        if held.participants.is_empty() {
+            // All of it runs here, at once: what the connection sent before comes before.
+            self.send_bundles();
+            self.drain_inbox();
+        }
         self.want(&mut held);
         let (sender, parts) = (held.plan.sender, held.participants.len());
         held.coming.replies.begin(sender.client.protocol, &mut Outline::default(), parts, 0);
@@ -329,7 +335,8 @@ impl Held {
 
     /// It is over: lets go of what it was about.
     pub(super) fn clear(&mut self) {
-        self.plan.commands.clear();
+        // A large EXEC's took memory; the next one brings its own.
+        self.plan.commands = SmallVec::new();
         self.participants.clear();
         self.coming.lent.clear();
         self.replies.clear();
@@ -361,5 +368,24 @@ impl Held {
             self.participants.iter().for_each(|it| writers.insert(it.shard as u16));
         }
         writers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::fixture::Fixture;
+
+    #[test]
+    fn a_large_exec_leaves_no_memory_behind() {
+        let mut server = Fixture::new(2);
+        let (client, other) = (server.connect(0), server.connect(0));
+        // On the second shard and on the first.
+        server.ask(client, "WATCH {a} {b}");
+        server.ask(other, "SET {a} 2");
+        let commands = "SET {a} 1\r\n".repeat(1000);
+        server.send(client, format!("MULTI\r\n{commands}").as_bytes());
+        assert_eq!(server.ask(client, "EXEC"), "*-1\r\n");
+        let held = server.cores[0].spare.some_held().expect("what replied little is kept");
+        assert!(!held.plan.commands.spilled());
     }
 }

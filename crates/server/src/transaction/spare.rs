@@ -76,6 +76,12 @@ impl Spare {
         }
     }
 
+    /// One of the held transactions that are kept.
+    #[cfg(test)]
+    pub(crate) fn some_held(&self) -> Option<&Held> {
+        self.helds.last().map(|held| &**held)
+    }
+
     /// A stage that wants nothing yet.
     pub(crate) fn take_stage(&mut self, id: TransactionId, now_ms: i64) -> Box<Stage> {
         let mut stage = self.stages.pop().unwrap_or_default();

@@ -326,3 +326,18 @@ fn a_command_that_is_refused_wherever_it_runs_leaves_nothing_behind() {
     assert!(reply.ends_with("'mset' command\r\n+OK\r\n"), "{reply}");
     assert!(server.cores.iter().all(|core| core.shard.held_logs.is_empty()), "all is settled");
 }
+
+#[test]
+fn exec_of_session_commands_does_not_overtake_what_came_before() {
+    for home in 0..2 {
+        let (here, there) = (on("here", home, 2), on("there", 1 - home, 2));
+        for before in [vec![&there], vec![&there, &here]] {
+            let mut server = Fixture::new(2);
+            let client = server.connect(home);
+            let sets: String = before.iter().map(|key| format!("SET {key} v\r\n")).collect();
+            let text = format!("{sets}MULTI\r\nINFO keyspace\r\nEXEC\r\n");
+            let reply = server.send(client, text.as_bytes());
+            assert!(reply.contains(&format!("keys={}", before.len())), "{reply}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Who sleeps is woken for whatever a tick sent, on a real ring.
+
+use std::io::{Read, Write};
+use std::os::fd::IntoRawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::Config;
+use net::{Clock, Inboxes, Ring, RingOptions};
+
+use crate::core::{Core, CoreParts};
+use crate::input::registry::Registry;
+use crate::message::Adopted;
+use crate::shared::{Identity, Shared};
+use crate::tick::core_thread::CoreThread;
+
+/// The first of two core threads, on a ring, and the second one's core.
+fn two() -> (CoreThread, Core) {
+    let config = Config::default();
+    let registry = Registry::for_trials().named(&config).expect("nothing is renamed");
+    let registry: &'static Registry = Box::leak(Box::new(registry));
+    let shared = Arc::new(Shared::new(2, config, Identity::new(None, 0), 1));
+    let (inboxes, ends) = Inboxes::new(2);
+    let clock = Clock::new();
+    let mut cores = ends.into_iter().enumerate().map(|(shard, inbox)| {
+        let (inboxes, shared) = (Arc::clone(&inboxes), Arc::clone(&shared));
+        Core::new(CoreParts { shard, inbox, inboxes, shared, registry, clock })
+    });
+    let (first, second) = (cores.next().expect("two"), cores.next().expect("two"));
+    let ring = Ring::new(RingOptions::default()).expect("io_uring is what a server needs");
+    (CoreThread::new(ring, first, Vec::new()), second)
+}
+
+fn connect(thread: &mut CoreThread) -> UnixStream {
+    let (client, server) = UnixStream::pair().expect("a pair of sockets");
+    client.set_read_timeout(Some(Duration::from_secs(2))).expect("a timeout");
+    thread.core.shared.place_connection();
+    thread.core.adopt(Adopted { descriptor: server.into_raw_fd(), unix: true });
+    client
+}
+
+/// Ticks until `done`.
+fn tick_until(thread: &mut CoreThread, mut done: impl FnMut(&mut CoreThread) -> bool) {
+    for _ in 0..2000 {
+        thread.tick();
+        if done(thread) {
+            return;
+        }
+        thread.poll();
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    panic!("it does not come about");
+}
+
+#[test]
+fn nobody_owes_a_wake_up_when_it_rests() {
+    let (mut thread, mut other) = two();
+    let mut client = connect(&mut thread);
+    let shard = |key: &String| spec::shard_of_slot(spec::slot_of(key.as_bytes()), 2);
+    let key = (0..).map(|n| format!("k{n}")).find(|key| shard(key) == 1).expect("some key");
+    client.write_all(format!("WATCH {key}\r\n").as_bytes()).expect("it is read");
+    tick_until(&mut thread, |thread| thread.core.statistics.counters.traffic.writes == 1);
+    let mut reply = [0; 5];
+    client.read_exact(&mut reply).expect("it is answered");
+    assert_eq!(&reply, b"+OK\r\n");
+    // The other one takes note of that, and sleeps.
+    other.drain_inbox();
+    assert!(other.shard.is_watched() && other.mail.inbox.prepare_sleep());
+    // Both are there when the tick begins: it ends the connection when all is sent.
+    client.write_all(b"PING\r\n").expect("it is read");
+    drop(client);
+    std::thread::sleep(Duration::from_millis(5));
+    thread.poll();
+    tick_until(&mut thread, |thread| {
+        assert!(thread.core.mail.wakes().is_empty(), "it rests, and another sleeps on");
+        thread.core.connections.iter().count() == 0
+    });
+    assert!(!other.mail.inbox.is_empty(), "it was told that the watch has ended");
+}
