@@ -188,6 +188,16 @@ impl Lines {
         line.numbers.range(ready.from..).next().copied()
     }
 
+    /// Those in the line of a key, from a number on, who are parked here.
+    pub(crate) fn parked_in(&self, ready: &Ready) -> impl Iterator<Item = &Envelope<Message>> {
+        let line = self.lines.get(&ready.db).and_then(|lines| lines.get(&ready.key));
+        let numbers = line.into_iter().flat_map(|line| line.numbers.range(ready.from..));
+        numbers.filter_map(|number| match &self.waiters.get(number)?.who {
+            Who::Parked(parked) => parked.envelope.as_ref(),
+            Who::Apart { .. } => None,
+        })
+    }
+
     /// Takes note of what a command, or the background, changed: the lines of these keys are to be
     /// looked at.
     #[cold]

@@ -206,7 +206,7 @@ impl Core {
         let hash = self.shard.keyspace.hash(&ready.key).to_bits();
         if self.is_claimed(&[hash], ready) {
             if !canary::is_out(Canary::ForgottenLine) {
-                self.postpone(ready.clone(), vec![hash]);
+                self.postpone(ready.clone());
             }
             return None;
         }
@@ -254,7 +254,7 @@ impl Core {
             parked.envelope = Some(envelope);
         }
         if is_claimed {
-            self.postpone(Ready { from: number, ..ready.clone() }, claimed);
+            self.postpone(Ready { from: number, ..ready.clone() });
             return Served::Later;
         }
         // A pause lets all lines be looked at when it ends.
@@ -284,11 +284,18 @@ impl Core {
         !holds.is_idle() && keys.iter().filter(|key| is_older(key)).any(|key| holds.claims(*key))
     }
 
-    /// Has a line looked at once nobody older claims any of these keys.
-    fn postpone(&mut self, ready: Ready, keys: Vec<u64>) {
+    /// Has a line looked at once nobody older claims any key of those who stand in it. All of them
+    /// may be served then: whoever comes meanwhile, for any of their keys, comes after them.
+    fn postpone(&mut self, ready: Ready) {
         if !self.shard.waiting.postpone(&ready) {
             return;
         }
+        let mut keys = vec![self.shard.keyspace.hash(&ready.key).to_bits()];
+        for envelope in self.shard.waiting.parked_in(&ready) {
+            keys.append(&mut self.keys_of(&envelope.work));
+        }
+        keys.sort_unstable();
+        keys.dedup();
         let Ready { db, key, .. } = ready;
         let claimed = Claimed::Keys(keys.iter().copied().collect());
         self.call_unclaimed(claimed, move |core| {

@@ -456,3 +456,31 @@ fn a_served_command_touches_what_is_watched() {
         assert_eq!(server.ask(watcher, "EXEC"), "*-1\r\n", "{shards} shards");
     }
 }
+
+#[test]
+fn who_comes_while_a_line_has_to_wait_comes_after_all_that_is_served_then() {
+    let [a, b] = ["a", "b"].map(|name| on(name, 0, 2));
+    let [c, d] = ["c", "d"].map(|name| on(name, 1, 2));
+    let mut server = Fixture::new(2);
+    let [waiter, renamer, late] = [0; 3].map(|home| server.connect(home));
+    let copier = server.connect(1);
+    server.ask(renamer, &format!("MSET {b} old {c} moved"));
+    wait(&mut server, waiter, &format!("BMOVE {a} {b} 0"));
+    // It makes the key for which somebody waits; behind it somebody else is to hold that key.
+    server.give(renamer, format!("RENAME {c} {a}\r\n").as_bytes());
+    server.tick(0);
+    server.give(copier, format!("COPY {a} {d} REPLACE\r\n").as_bytes());
+    server.tick(1);
+    server.tick(0);
+    assert_eq!(server.take(renamer), "");
+    assert!(!server.cores[0].shard.holds.is_idle());
+    // The line is looked at when the copy is made. Both come after that, also on the other key.
+    server.give(late, format!("SET {a} late\r\nGET {b}\r\n").as_bytes());
+    server.settle();
+    assert_eq!(server.take(late), format!("+OK\r\n{}", bulk("moved")));
+    assert_eq!(server.take(waiter), bulk("moved"));
+    assert_eq!(server.ask(late, &format!("MGET {a} {b} {c} {d}")), {
+        let [late, moved] = ["late", "moved"].map(bulk);
+        format!("*4\r\n{late}{moved}$-1\r\n{moved}")
+    });
+}
