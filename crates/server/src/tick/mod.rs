@@ -8,7 +8,7 @@ pub(crate) mod background;
 pub(crate) mod core_thread;
 pub(crate) mod crowd;
 pub(crate) mod rest;
+#[cfg(test)]
+mod ring_tests;
 pub(crate) mod time;
 mod turn;
-#[cfg(test)]
-mod wake_tests;

@@ -1,4 +1,5 @@
-//! Who sleeps is woken for whatever a tick sent, on a real ring.
+//! Core threads on a real ring: who sleeps is woken for whatever a tick sent, and all that many
+//! clients are sent in one tick arrives, in order.
 
 use std::io::{Read, Write};
 use std::os::fd::IntoRawFd;
@@ -77,4 +78,43 @@ fn nobody_owes_a_wake_up_when_it_rests() {
         thread.core.connections.iter().count() == 0
     });
     assert!(!other.mail.inbox.is_empty(), "it was told that the watch has ended");
+}
+
+/// More than the ring queues at once, and than it has buffers to receive into.
+const CROWD: usize = 270;
+
+#[test]
+fn what_many_are_sent_at_once_arrives_in_order_however_slowly_they_read() {
+    let (mut thread, _other) = two();
+    let mut clients: Vec<_> = (0..CROWD).map(|_| connect(&mut thread)).collect();
+    // More than a socket takes at once.
+    let words: Vec<String> = (0..40).map(|at| format!("{at:02}{}", "x".repeat(10_000))).collect();
+    let bulk = |word: &String| format!("${}\r\n{word}\r\n", word.len());
+    let request: String =
+        words.iter().map(|it| format!("*2\r\n$4\r\nECHO\r\n{}", bulk(it))).collect();
+    let expected: String = words.iter().map(bulk).collect();
+    for client in &clients {
+        client.set_nonblocking(true).expect("a mode");
+    }
+    let (mut sent, mut got) = (vec![0; CROWD], vec![Vec::new(); CROWD]);
+    let mut turn = 0;
+    tick_until(&mut thread, |_| {
+        turn += 1;
+        let mut buffer = vec![0; 1 << 16];
+        for (at, client) in clients.iter_mut().enumerate() {
+            while let Ok(more) = client.write(&request.as_bytes()[sent[at]..])
+                && more > 0
+            {
+                sent[at] += more;
+            }
+            // Each reads at every third turn only.
+            if (turn + at) % 3 == 0
+                && let Ok(more) = client.read(&mut buffer)
+            {
+                got[at].extend_from_slice(&buffer[..more]);
+            }
+        }
+        got.iter().all(|it| it.len() >= expected.len())
+    });
+    assert!(got.iter().all(|it| it == expected.as_bytes()));
 }
