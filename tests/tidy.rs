@@ -307,6 +307,23 @@ fn words_have_no_synonyms() {
     assert_none("synonyms", &findings);
 }
 
+/// What a command is stands in its declaration: whoever asks for its name instead has to be found
+/// again with each new command.
+#[test]
+fn nothing_matches_on_commands_names() {
+    const OF_NAMES: &[&str] = &["spec.name == \"", "spec.name != \"", "spec.name.starts_with("];
+    let findings = lines(&house(), |_, line| {
+        let is_constant = |at: usize| line[at..].starts_with(|it: char| it.is_ascii_uppercase());
+        let compares_constant = ["spec.name == ", "spec.name != "]
+            .iter()
+            .any(|words| line.match_indices(words).any(|(at, _)| is_constant(at + words.len())));
+        let compares = OF_NAMES.iter().any(|words| line.contains(words)) || compares_constant;
+        let looks_up = line.contains("contains(&") && line.contains("spec.name");
+        (compares || looks_up).then(|| "ask a flag or a field of its declaration".to_owned())
+    });
+    assert_none("names of commands", &findings);
+}
+
 #[test]
 fn unsafe_is_where_it_may_be() {
     let findings = lines(&house(), |source, line| {

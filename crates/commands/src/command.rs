@@ -115,3 +115,23 @@ impl std::fmt::Debug for ShardCommand {
         formatter.debug_tuple("ShardCommand").field(&self.spec.name).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use spec::{KeyFlags, Subject};
+
+    use crate::{Across, DEBUG_COMMANDS, FAMILIES};
+
+    #[test]
+    fn a_command_says_what_it_is_about() {
+        for command in FAMILIES.iter().flat_map(|family| family.iter()).chain(DEBUG_COMMANDS) {
+            let (spec, has_keys) = (&command.spec, !command.spec.keys.is_empty());
+            let is_wide = matches!(command.across, Across::Everywhere { .. } | Across::Cursor);
+            assert_eq!(spec.subject == Subject::Keys, has_keys, "{}", spec.name);
+            assert_eq!(spec.subject == Subject::Everything, is_wide, "{}", spec.name);
+            let hides = |key: &spec::KeySpec| key.flags.has(KeyFlags::INCOMPLETE);
+            let finds = spec.finder.is_some() || !spec.keys.iter().any(hides);
+            assert!(finds, "{}: its specs do not find all keys, and nothing else does", spec.name);
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! One command's description.
 
-use crate::{Argument, Categories, Flags, Group, KeyError, KeySpec};
+use crate::keys::{ArgumentAt, KeyFinder};
+use crate::{Argument, Categories, Flags, Group, KeyError, KeyFlags, KeySpec};
 
 /// How many arguments a command takes, its own name counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +76,19 @@ impl Reply {
     }
 }
 
+/// What a command is about: what it has to wait for, and what has to wait for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Nothing that others change: it waits for nobody.
+    Nothing,
+    /// The keys among its arguments.
+    Keys,
+    /// All keys of the server: FLUSHALL, KEYS, SCAN.
+    Everything,
+    /// Channels among its arguments.
+    Channels,
+}
+
 /// All that there is to say of a command without running it.
 #[derive(Clone, Copy, Debug)]
 pub struct Spec {
@@ -84,9 +98,13 @@ pub struct Spec {
     pub arity: Arity,
     /// What it may do.
     pub flags: Flags,
+    /// What it has to wait for: keys, where it has key specs.
+    pub subject: Subject,
     /// Where its keys are.
     pub keys: &'static [KeySpec],
-    /// What it is about.
+    /// Finds its keys where the specs cannot.
+    pub finder: Option<KeyFinder>,
+    /// Its documentation.
     pub about: About,
     /// The arguments' grammar.
     pub arguments: &'static [Argument],
@@ -128,8 +146,18 @@ impl Spec {
             history: &[],
             deprecated: None,
         };
-        let (flags, reply) = (Flags::NONE, Reply::ANY);
-        Self { name, arity, flags, keys: &[], about, arguments: &[], reply, tips: &[] }
+        Self {
+            name,
+            arity,
+            flags: Flags::NONE,
+            subject: Subject::Nothing,
+            keys: &[],
+            finder: None,
+            about,
+            arguments: &[],
+            reply: Reply::ANY,
+            tips: &[],
+        }
     }
 
     /// With these flags.
@@ -139,10 +167,34 @@ impl Spec {
         self
     }
 
-    /// With these key specs.
+    /// With these key specs, at least one.
     #[must_use]
     pub const fn keys(mut self, keys: &'static [KeySpec]) -> Self {
+        assert!(!keys.is_empty(), "what has no keys is about something else");
         self.keys = keys;
+        self.subject = Subject::Keys;
+        self
+    }
+
+    /// The key specs do not find all its keys: this does.
+    #[must_use]
+    pub const fn finder(mut self, finder: KeyFinder) -> Self {
+        self.finder = Some(finder);
+        self.subject = Subject::Keys;
+        self
+    }
+
+    /// It is about all keys of the server.
+    #[must_use]
+    pub const fn everything(mut self) -> Self {
+        self.subject = Subject::Everything;
+        self
+    }
+
+    /// It is about channels.
+    #[must_use]
+    pub const fn channels(mut self) -> Self {
+        self.subject = Subject::Channels;
         self
     }
 
@@ -209,20 +261,46 @@ impl Spec {
         self.name.split_once('|')
     }
 
-    /// Calls `visit` with the position of every key and the flags of its spec, in order of the
-    /// specs.
+    /// Calls `visit` with the position of every key and with what the command does to it, at most:
+    /// in order of the specs. [`Spec::each_key_exactly`] says what it does with these arguments.
     ///
     /// # Errors
     /// [`KeyError`] when the arguments contradict a key spec.
-    pub fn each_key<'a>(
+    #[inline]
+    pub fn each_key(
         &self,
         count: usize,
-        argument: &dyn Fn(usize) -> &'a [u8],
-        visit: &mut dyn FnMut(usize, &'static KeySpec),
+        argument: ArgumentAt<'_, '_>,
+        visit: &mut dyn FnMut(usize, KeyFlags),
     ) -> Result<(), KeyError> {
+        if let Some(finder) = self.finder {
+            return finder(count, argument, visit);
+        }
         for key_spec in self.keys {
             for at in key_spec.positions(count, argument)? {
-                visit(at, key_spec);
+                visit(at, key_spec.flags);
+            }
+        }
+        Ok(())
+    }
+
+    /// The same, with what the command does to each key with just these arguments.
+    ///
+    /// # Errors
+    /// [`KeyError`] when the arguments contradict a key spec.
+    pub fn each_key_exactly(
+        &self,
+        count: usize,
+        argument: ArgumentAt<'_, '_>,
+        visit: &mut dyn FnMut(usize, KeyFlags),
+    ) -> Result<(), KeyError> {
+        if let Some(finder) = self.finder {
+            return finder(count, argument, visit);
+        }
+        for key_spec in self.keys {
+            let flags = key_spec.flags_in(count, argument);
+            for at in key_spec.positions(count, argument)? {
+                visit(at, flags);
             }
         }
         Ok(())

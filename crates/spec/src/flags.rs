@@ -1,5 +1,5 @@
 //! What a command is allowed to do and needs, as a set of bits. The names are those that `COMMAND`
-//! prints.
+//! prints; some flags are for this server only and have none.
 
 use std::ops::BitOr;
 
@@ -42,18 +42,23 @@ impl Flags {
     pub const MAY_REPLICATE: Self = Self(1 << 14);
     /// Not allowed inside `MULTI`.
     pub const NO_MULTI: Self = Self(1 << 15);
-    /// Its keys cannot all be found by the key specs: a function finds them.
+    /// Its keys cannot all be found by the key specs: clients have to ask.
     pub const MOVABLE_KEYS: Self = Self(1 << 16);
     /// Allowed while a script is busy.
     pub const ALLOW_BUSY: Self = Self(1 << 17);
     /// Answered while another command of its kind runs; not asynchronous-loading safe.
     pub const NO_ASYNC_LOADING: Self = Self(1 << 18);
-    /// Keeps its own propagation: the generic layer does not add the key's touch.
-    pub const TOUCHES_ARBITRARY_KEYS: Self = Self(1 << 19);
-    /// Only for the primary's link.
-    pub const NO_MANDATORY_KEYS: Self = Self(1 << 20);
-    /// Kept from other users' ACL categories: used inside the server only.
-    pub const ONLY_SENTINEL: Self = Self(1 << 21);
+    /// May be called without any of the keys that it can have.
+    pub const NO_MANDATORY_KEYS: Self = Self(1 << 19);
+    /// Runs between MULTI and EXEC, instead of being queued. Not public.
+    pub const RUNS_IN_MULTI: Self = Self(1 << 20);
+    /// Runs what was queued, and so has the flags of all that; refused, it gives it up. Not public.
+    pub const RUNS_QUEUE: Self = Self(1 << 21);
+    /// Sends nothing that could overtake what its connection sent before. Not public.
+    pub const OVERTAKES_NOTHING: Self = Self(1 << 22);
+    /// Has to be allowed by `enable-debug-command`. Its subcommands are one command to statistics,
+    /// and what is wrong with their words is said in one way. Not public.
+    pub const DEBUGS: Self = Self(1 << 23);
 
     /// All flags of `self` and of `other`.
     #[must_use]

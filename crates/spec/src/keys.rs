@@ -2,7 +2,7 @@
 //!
 //! A command has zero or more key specs, each of which says where to begin ([`BeginSearch`]) and
 //! how to go on from there ([`FindKeys`]): enough for every command but `SORT`, `MIGRATE` and their
-//! like, which flag a spec as incomplete.
+//! like, which flag a spec as incomplete, and bring a [`KeyFinder`].
 //!
 //! ```text
 //! SET key value            begin at 1, last 0 steps after it, step 1
@@ -111,15 +111,28 @@ impl KeyFlags {
     }
 }
 
+/// Reads a command's argument at a position below the number of its arguments.
+pub type ArgumentAt<'f, 'a> = &'f dyn Fn(usize) -> &'a [u8];
+
+/// Says what a command with so many arguments does to the keys of a spec.
+pub type KeyFlagsRule = for<'a> fn(usize, ArgumentAt<'_, 'a>) -> KeyFlags;
+
+/// Calls what it is given with the position of each key of a command with so many arguments, and
+/// with what the command does to it.
+pub type KeyFinder =
+    for<'a> fn(usize, ArgumentAt<'_, 'a>, &mut dyn FnMut(usize, KeyFlags)) -> Result<(), KeyError>;
+
 /// One rule that finds keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct KeySpec {
     /// Where to begin.
     pub begin: BeginSearch,
     /// How to go on.
     pub find: FindKeys,
-    /// What happens to the keys found.
+    /// What happens to the keys found, at most.
     pub flags: KeyFlags,
+    /// What happens to them, where that depends on the arguments.
+    pub rule: Option<KeyFlagsRule>,
     /// A remark in `COMMAND INFO`.
     pub notes: Option<&'static str>,
 }
@@ -141,14 +154,28 @@ impl KeySpec {
     #[must_use]
     pub const fn range(index: u16, last: i16, step: u16, flags: KeyFlags) -> Self {
         let find = FindKeys::Range { last, step, limit: 0 };
-        Self { begin: BeginSearch::Index(index), find, flags, notes: None }
+        Self { begin: BeginSearch::Index(index), find, flags, rule: None, notes: None }
     }
 
     /// The number of keys at argument `index`, and the keys right after it.
     #[must_use]
     pub const fn counted(index: u16, flags: KeyFlags) -> Self {
         let find = FindKeys::Count { number: 0, first: 1, step: 1 };
-        Self { begin: BeginSearch::Index(index), find, flags, notes: None }
+        Self { begin: BeginSearch::Index(index), find, flags, rule: None, notes: None }
+    }
+
+    /// What happens to the keys depends on the arguments, as `rule` says.
+    #[must_use]
+    pub const fn depending(mut self, rule: KeyFlagsRule) -> Self {
+        self.flags = self.flags.with(KeyFlags::VARIABLE);
+        self.rule = Some(rule);
+        self
+    }
+
+    /// What a command with so many arguments does to the keys of this spec.
+    #[must_use]
+    pub fn flags_in(&self, count: usize, argument: ArgumentAt<'_, '_>) -> KeyFlags {
+        self.rule.map_or(self.flags, |rule| rule(count, argument))
     }
 
     /// With a remark.
@@ -163,10 +190,10 @@ impl KeySpec {
     /// # Errors
     /// [`KeyError::Invalid`] when the arguments contradict the spec (a number of keys that is not a
     /// number, or more keys than arguments).
-    pub fn positions<'a>(
+    pub fn positions(
         &self,
         count: usize,
-        argument: &dyn Fn(usize) -> &'a [u8],
+        argument: ArgumentAt<'_, '_>,
     ) -> Result<KeyPositions, KeyError> {
         let Some(begin) = self.begin_index(count, argument) else {
             return Ok(KeyPositions::NONE);
@@ -206,7 +233,7 @@ impl KeySpec {
         }
     }
 
-    fn begin_index<'a>(&self, count: usize, argument: &dyn Fn(usize) -> &'a [u8]) -> Option<usize> {
+    fn begin_index(&self, count: usize, argument: ArgumentAt<'_, '_>) -> Option<usize> {
         match self.begin {
             BeginSearch::Index(index) => (usize::from(index) < count).then_some(usize::from(index)),
             BeginSearch::Keyword { word, from } => {
@@ -285,7 +312,7 @@ mod tests {
     fn keywords() {
         let begin = BeginSearch::Keyword { word: "STREAMS", from: 1 };
         let find = FindKeys::Range { last: -1, step: 1, limit: 2 };
-        let spec = KeySpec { begin, find, flags: KeyFlags::RO, notes: None };
+        let spec = KeySpec { begin, find, flags: KeyFlags::RO, rule: None, notes: None };
         assert_eq!(positions(spec, "xread count 5 streams a b 0 0"), Ok(vec![4, 5]));
     }
 }

@@ -18,7 +18,10 @@ mod slot;
 
 pub use argument::{Argument, ArgumentFlags, ArgumentKind};
 pub use category::{Categories, Group};
-pub use command::{About, Arity, Reply, Spec, Version};
+pub use command::{About, Arity, Reply, Spec, Subject, Version};
 pub use flags::Flags;
-pub use keys::{BeginSearch, FindKeys, KeyError, KeyFlags, KeyPositions, KeySpec};
+pub use keys::{
+    ArgumentAt, BeginSearch, FindKeys, KeyError, KeyFinder, KeyFlags, KeyFlagsRule, KeyPositions,
+    KeySpec,
+};
 pub use slot::{SLOTS, hashed_part, shard_of_slot, slot_of};

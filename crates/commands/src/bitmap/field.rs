@@ -8,7 +8,7 @@ use datatypes::string::StringBytes;
 use keyspace::EventClass;
 use resp::number::parse_i64;
 use resp::{Arguments, CommandError, Writer};
-use spec::{Argument, Arity, Flags, Group, KeyFlags, KeySpec, Reply, Spec};
+use spec::{Argument, ArgumentAt, Arity, Flags, Group, KeyFlags, KeySpec, Reply, Spec};
 
 use super::bits::bit_offset;
 use crate::string::{edit_or_create, string_bytes};
@@ -30,11 +30,9 @@ pub(super) const BITFIELD: ShardCommand = ShardCommand {
             "O(1) for each operation",
         )
         .flags(Flags::WRITE.with(Flags::DENYOOM))
-        .keys(&[KeySpec::one(
-            1,
-            KeyFlags::RW.with(KeyFlags::ACCESS).with(KeyFlags::UPDATE).with(KeyFlags::VARIABLE),
-        )
-        .notes("This command allows both access and modification of the key")])
+        .keys(&[KeySpec::one(1, READ_AND_UPDATE)
+            .depending(key_flags)
+            .notes("This command allows both access and modification of the key")])
         .arguments(&[
             Argument::key("key"),
             Argument::one_of(
@@ -51,6 +49,24 @@ pub(super) const BITFIELD: ShardCommand = ShardCommand {
     run: bitfield,
     across: Across::TOGETHER,
 };
+
+const READ_AND_UPDATE: KeyFlags = KeyFlags::RW.with(KeyFlags::ACCESS).with(KeyFlags::UPDATE);
+
+/// It writes unless all it does is GET.
+fn key_flags(count: usize, argument: ArgumentAt<'_, '_>) -> KeyFlags {
+    let mut at = 2;
+    while at < count {
+        let left = count - at - 1;
+        if argument(at).eq_ignore_ascii_case(b"GET") && left >= 2 {
+            at += 3;
+        } else if argument(at).eq_ignore_ascii_case(b"OVERFLOW") && left >= 1 {
+            at += 2;
+        } else {
+            return READ_AND_UPDATE;
+        }
+    }
+    KeyFlags::RO.with(KeyFlags::ACCESS)
+}
 
 const WRITE_PARTS: &[Argument] = &[
     Argument::one_of(

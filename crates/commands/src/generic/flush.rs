@@ -28,6 +28,7 @@ const HISTORY: &[(&str, &str)] = &[
 /// `FLUSHDB [ASYNC | SYNC]`: deletes all keys of the database.
 pub(super) const FLUSHDB: ShardCommand = ShardCommand {
     spec: Spec::new("flushdb", Arity::at_least(1), Group::Server, "1.0.0")
+        .everything()
         .about("Deletes all keys of the database.", "O(1); the values are freed in slices.")
         .flags(Flags::WRITE)
         .categories(Categories::KEYSPACE.with(Categories::DANGEROUS))
@@ -45,6 +46,7 @@ pub(super) const FLUSHDB: ShardCommand = ShardCommand {
 /// `FLUSHALL [ASYNC | SYNC]`: deletes all keys of all databases.
 pub(super) const FLUSHALL: ShardCommand = ShardCommand {
     spec: Spec::new("flushall", Arity::at_least(1), Group::Server, "1.0.0")
+        .everything()
         .about("Deletes all keys of all databases.", "O(1); the values are freed in slices.")
         .flags(Flags::WRITE)
         .categories(Categories::KEYSPACE.with(Categories::DANGEROUS))
@@ -88,6 +90,7 @@ fn flush(
 /// `SWAPDB index1 index2`: exchanges two databases, for all clients at once.
 pub(super) const SWAPDB: ShardCommand = ShardCommand {
     spec: Spec::new("swapdb", Arity::exactly(3), Group::Server, "4.0.0")
+        .everything()
         .about("Exchanges two databases.", "O(N) where N is the number of clients that watch keys.")
         .flags(Flags::WRITE.with(Flags::FAST))
         .categories(Categories::KEYSPACE.with(Categories::DANGEROUS))

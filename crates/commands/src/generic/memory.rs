@@ -62,7 +62,7 @@ fn bytes(record: Record<'_, Object>) -> usize {
 pub(super) const DEBUG_OBJECT: ShardCommand = ShardCommand {
     spec: Spec::new("debug|object", Arity::exactly(3), Group::Server, "1.0.0")
         .about("A line about the inside of a value.", "O(1)")
-        .flags(Flags::ADMIN.with(Flags::NOSCRIPT))
+        .flags(Flags::ADMIN.with(Flags::NOSCRIPT).with(Flags::DEBUGS))
         .keys(&[KeySpec::one(2, KeyFlags::RO)])
         .arguments(&[Argument::key("key")])
         .reply(Reply::SIMPLE),

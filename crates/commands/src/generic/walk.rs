@@ -15,6 +15,7 @@ use crate::{Across, Merge, Outcome, ShardCommand, ShardContext, cursor_shard};
 /// once; others perhaps. COUNT is how many are looked at, not how many are replied.
 pub(super) const SCAN: ShardCommand = ShardCommand {
     spec: Spec::new("scan", Arity::at_least(2), Group::Generic, "2.8.0")
+        .everything()
         .about(
             "Goes through the keys of the database, some at a time.",
             "O(1) for every call. O(N) for all calls of a walk, N being the number of keys.",
@@ -135,6 +136,7 @@ fn parse_cursor(text: &[u8]) -> Option<u64> {
 /// `KEYS pattern`: all keys that match. Takes as long as there are keys: SCAN does not.
 pub(super) const KEYS: ShardCommand = ShardCommand {
     spec: Spec::new("keys", Arity::exactly(2), Group::Generic, "1.0.0")
+        .everything()
         .about("All keys that match a pattern.", "O(N) with N being the number of keys.")
         .flags(Flags::READONLY)
         .categories(Categories::DANGEROUS)
@@ -177,6 +179,7 @@ fn keys(
 /// choose.
 pub(super) const RANDOMKEY: ShardCommand = ShardCommand {
     spec: Spec::new("randomkey", Arity::exactly(1), Group::Generic, "1.0.0")
+        .everything()
         .about("A random key of the database.", "O(1)")
         .flags(Flags::READONLY)
         .reply(Reply::BULK.or(Reply::NULL))
@@ -208,6 +211,7 @@ fn randomkey(
 /// included.
 pub(super) const DBSIZE: ShardCommand = ShardCommand {
     spec: Spec::new("dbsize", Arity::exactly(1), Group::Server, "1.0.0")
+        .everything()
         .about("The number of keys in the database.", "O(1)")
         .flags(Flags::READONLY.with(Flags::FAST))
         .categories(Categories::KEYSPACE)

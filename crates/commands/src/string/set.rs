@@ -3,7 +3,7 @@
 use datatypes::string::{StringBytes, stored_string};
 use keyspace::EventClass;
 use resp::{Arguments, CommandError, Writer};
-use spec::{Argument, Arity, Flags, Group, KeyFlags, KeySpec, Reply, Spec};
+use spec::{Argument, ArgumentAt, Arity, Flags, Group, KeyFlags, KeySpec, Reply, Spec};
 use table::Expiry;
 
 use super::expiring::{ExpiryText, ExpiryUnit};
@@ -19,11 +19,9 @@ pub(super) const SET: ShardCommand = ShardCommand {
     spec: Spec::new("set", Arity::at_least(3), Group::String, "1.0.0")
         .about("Sets a key to a string, whatever it held before.", "O(1)")
         .flags(Flags::WRITE.with(Flags::DENYOOM))
-        .keys(&[KeySpec::one(
-            1,
-            KeyFlags::RW.with(KeyFlags::ACCESS).with(KeyFlags::UPDATE).with(KeyFlags::VARIABLE),
-        )
-        .notes("RW and ACCESS due to the optional `GET` argument")])
+        .keys(&[KeySpec::one(1, KeyFlags::RW.with(KeyFlags::ACCESS).with(KeyFlags::UPDATE))
+            .depending(key_flags)
+            .notes("RW and ACCESS due to the optional `GET` argument")])
         .arguments(&[
             Argument::key("key"),
             Argument::string("value"),
@@ -56,6 +54,13 @@ pub(super) const SET: ShardCommand = ShardCommand {
     run: set,
     across: Across::TOGETHER,
 };
+
+/// It reads only with GET.
+fn key_flags(count: usize, argument: ArgumentAt<'_, '_>) -> KeyFlags {
+    let reads = (3..count).any(|at| argument(at).eq_ignore_ascii_case(b"GET"));
+    let access = if reads { KeyFlags::RW.with(KeyFlags::ACCESS) } else { KeyFlags::OW };
+    access.with(KeyFlags::UPDATE)
+}
 
 /// Whether a key must be there, or must not, for SET to set it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -87,7 +87,8 @@ const QUIT: SessionCommand = SessionCommand {
                 .with(Flags::STALE)
                 .with(Flags::FAST)
                 .with(Flags::NO_AUTH)
-                .with(Flags::ALLOW_BUSY),
+                .with(Flags::ALLOW_BUSY)
+                .with(Flags::RUNS_IN_MULTI),
         )
         .about("Closes the connection.", "O(1)")
         .deprecated("7.2.0", "just closing the connection")
@@ -114,7 +115,8 @@ const RESET: SessionCommand = SessionCommand {
                 .with(Flags::STALE)
                 .with(Flags::FAST)
                 .with(Flags::NO_AUTH)
-                .with(Flags::ALLOW_BUSY),
+                .with(Flags::ALLOW_BUSY)
+                .with(Flags::RUNS_IN_MULTI),
         )
         .about("Resets the connection to its first state.", "O(1)")
         .reply(Reply::SIMPLE),

@@ -26,7 +26,6 @@ mod time;
 mod transactions;
 
 pub(crate) use session_command::{Context, SessionCommand, Then, run, run_in_exec};
-pub(crate) use transactions::{is_exec, leaves_bundles_open, runs_in_multi};
 
 /// The families of session commands.
 pub(crate) const FAMILIES: &[&[&SessionCommand]] = &[

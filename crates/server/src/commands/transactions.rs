@@ -4,29 +4,8 @@ use resp::{Arguments, CommandError, Writer};
 use spec::{Argument, Arity, Flags, Group, KeyFlags, KeySpec, Reply, Spec};
 
 use super::{Context, SessionCommand, Then};
-use crate::input::registry::Entry;
 
 pub(super) const COMMANDS: &[&SessionCommand] = &[&MULTI, &EXEC, &DISCARD, &WATCH, &UNWATCH];
-
-/// What runs between MULTI and EXEC, instead of being queued.
-const AT_ONCE: [&str; 6] =
-    [MULTI.spec.name, EXEC.spec.name, DISCARD.spec.name, WATCH.spec.name, "quit", "reset"];
-
-/// Whether a command runs between MULTI and EXEC, instead of being queued.
-pub(crate) fn runs_in_multi(entry: &Entry) -> bool {
-    AT_ONCE.contains(&entry.spec.name)
-}
-
-/// Whether what the connection has in the tick's bundles may stay there while the command runs: it
-/// sends nothing that could overtake it.
-pub(crate) fn leaves_bundles_open(entry: &Entry) -> bool {
-    is_exec(entry) || entry.spec.name == MULTI.spec.name
-}
-
-/// Whether it is EXEC.
-pub(crate) fn is_exec(entry: &Entry) -> bool {
-    entry.spec.name == EXEC.spec.name
-}
 
 const FLAGS: Flags = Flags::NOSCRIPT
     .with(Flags::LOADING)
@@ -34,10 +13,13 @@ const FLAGS: Flags = Flags::NOSCRIPT
     .with(Flags::FAST)
     .with(Flags::ALLOW_BUSY);
 
+/// What runs between MULTI and EXEC.
+const AT_ONCE: Flags = FLAGS.with(Flags::RUNS_IN_MULTI);
+
 /// `MULTI`: commands are queued from now on.
 const MULTI: SessionCommand = SessionCommand {
     spec: Spec::new("multi", Arity::exactly(1), Group::Transactions, "1.2.0")
-        .flags(FLAGS)
+        .flags(AT_ONCE.with(Flags::OVERTAKES_NOTHING))
         .about("Begins a transaction.", "O(1)")
         .reply(Reply::SIMPLE),
     run: multi,
@@ -61,7 +43,15 @@ fn multi(
 /// key was touched.
 const EXEC: SessionCommand = SessionCommand {
     spec: Spec::new("exec", Arity::exactly(1), Group::Transactions, "1.2.0")
-        .flags(Flags::NOSCRIPT.with(Flags::LOADING).with(Flags::STALE).with(Flags::SKIP_SLOWLOG))
+        .flags(
+            Flags::NOSCRIPT
+                .with(Flags::LOADING)
+                .with(Flags::STALE)
+                .with(Flags::SKIP_SLOWLOG)
+                .with(Flags::RUNS_IN_MULTI)
+                .with(Flags::RUNS_QUEUE)
+                .with(Flags::OVERTAKES_NOTHING),
+        )
         .about("Runs all commands of a transaction.", "Depends on the commands.")
         .reply(Reply::ARRAY.or(Reply::NULL)),
     run: exec,
@@ -78,7 +68,7 @@ fn exec(
 /// `DISCARD`: forgets what was queued and what was watched.
 const DISCARD: SessionCommand = SessionCommand {
     spec: Spec::new("discard", Arity::exactly(1), Group::Transactions, "2.0.0")
-        .flags(FLAGS)
+        .flags(AT_ONCE)
         .about("Gives a transaction up.", "O(N) where N is the number of queued commands.")
         .reply(Reply::SIMPLE),
     run: discard,
@@ -98,7 +88,7 @@ fn discard(
 /// `WATCH key [key ...]`: the next EXEC runs only if none of the keys was touched by then.
 const WATCH: SessionCommand = SessionCommand {
     spec: Spec::new("watch", Arity::at_least(2), Group::Transactions, "2.2.0")
-        .flags(FLAGS)
+        .flags(AT_ONCE)
         .keys(&[KeySpec::rest(1, KeyFlags::RO)])
         .arguments(&[Argument::key("key").multiple()])
         .about("Makes the next EXEC depend on keys.", "O(1) for each key.")

@@ -82,7 +82,7 @@ fn exists(
         Ok(entry) => Ok(entry),
         Err(Unknown::Command) => Err(CommandError::unknown_command(*arguments)),
         // DEBUG looks at its own words in Redis, and says it its own way.
-        Err(Unknown::Subcommand(spec)) if spec.name == "debug" => {
+        Err(Unknown::Subcommand(spec)) if spec.flags.has(Flags::DEBUGS) => {
             Err(CommandError::subcommand_syntax(&arguments[0], second.unwrap_or_default()))
         }
         Err(Unknown::Subcommand(_)) => {
@@ -97,20 +97,15 @@ fn arity(entry: &Entry, arguments: &Arguments<'_>) -> Result<(), CommandError> {
     if entry.spec.arity.admits(arguments.len()) && !container {
         return Ok(());
     }
-    if is_debug(entry) {
+    if entry.spec.flags.has(Flags::DEBUGS) && !container {
         return Err(CommandError::subcommand_syntax(&arguments[0], &arguments[1]));
     }
     Err(CommandError::WrongArity(entry.spec.name))
 }
 
-/// Whether it is a subcommand of DEBUG.
-fn is_debug(entry: &Entry) -> bool {
-    entry.spec.flags.has(Flags::ADMIN) && entry.spec.name.starts_with("debug|")
-}
-
 /// It is not DEBUG, or `enable-debug-command` allows it.
 fn enabled(core: &mut Core, key: ConnectionKey, entry: &Entry) -> Result<(), CommandError> {
-    if !is_debug(entry) {
+    if !entry.spec.flags.has(Flags::DEBUGS) {
         return Ok(());
     }
     let local = core.connections.find(key).is_some_and(|it| it.session.peer.is_local());
@@ -150,7 +145,7 @@ fn flags_of(
     if multi.queued().is_some() && flags.has(Flags::NO_MULTI) {
         return Err(CommandError::NotInsideTransaction);
     }
-    let queued = if crate::commands::is_exec(entry) { multi.flags() } else { Flags::NONE };
+    let queued = if flags.has(Flags::RUNS_QUEUE) { multi.flags() } else { Flags::NONE };
     Ok(flags.with(queued))
 }
 

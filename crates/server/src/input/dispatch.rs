@@ -21,7 +21,6 @@ use spec::{Flags, shard_of_slot, slot_of};
 
 use crate::canary::{self, Canary};
 use crate::clients::connections::ConnectionKey;
-use crate::commands::leaves_bundles_open;
 use crate::core::Core;
 use crate::input::parsed::ParsedCommand;
 use crate::input::registry::{Action, Entry};
@@ -75,7 +74,7 @@ impl Core {
                     if self.queue_in_multi(key, entry, *arguments) {
                         return true;
                     }
-                    if !leaves_bundles_open(entry) {
+                    if !entry.spec.flags.has(Flags::OVERTAKES_NOTHING) {
                         self.send_bundles();
                         if !self.mail.inbox.is_empty() {
                             self.drain_inbox();

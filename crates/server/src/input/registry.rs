@@ -14,7 +14,7 @@ use std::num::NonZeroU16;
 
 use commands::ShardCommand;
 use config::Config;
-use spec::Spec;
+use spec::{Flags, Spec};
 
 use crate::commands::SessionCommand;
 
@@ -254,7 +254,7 @@ impl Registry {
             found.expect("a subcommand's container is declared").subcommands.push(entry);
         }
         // As in Redis, all of DEBUG is one command to the statistics.
-        for debug in entries.iter_mut().filter(|entry| entry.spec.name == "debug") {
+        for debug in entries.iter_mut().filter(|entry| entry.spec.flags.has(Flags::DEBUGS)) {
             for subcommand in &mut debug.subcommands {
                 subcommand.number = debug.number;
             }

@@ -4,6 +4,7 @@
 use commands::ShardCommand;
 use net::Envelope;
 use resp::Arguments;
+use spec::Subject;
 
 use super::holds::{Claimed, Hashes};
 use super::stage::{Stage, transaction_of};
@@ -51,13 +52,18 @@ impl Core {
         if holds.is_idle() {
             return false;
         }
-        let (mut has_keys, mut is_held) = (false, false);
-        let visited = command.spec.each_key(of.len(), &|at| &of[at], &mut |at, _| {
-            has_keys = true;
-            is_held |= holds.claims(self.shard.keyspace.hash(&of[at]).to_bits());
-        });
-        // What has no keys, or hides them, is about everything.
-        is_held || visited.is_err() || !has_keys
+        match command.spec.subject {
+            Subject::Nothing | Subject::Channels => false,
+            Subject::Everything => true,
+            Subject::Keys => {
+                let mut is_held = false;
+                let visited = command.spec.each_key(of.len(), &|at| &of[at], &mut |at, _| {
+                    is_held |= holds.claims(self.shard.keyspace.hash(&of[at]).to_bits());
+                });
+                // Arguments that contradict the key specs are refused, whatever anybody holds.
+                is_held && visited.is_ok()
+            }
+        }
     }
 
     /// Has a bundle of one run that is no stage, or a command that may wait, wait for its turn.
@@ -90,13 +96,20 @@ impl Core {
         Claimed::Keys(keys)
     }
 
-    /// The keys of a command; everything, where it has none or they cannot be told.
+    /// What a command is about.
     pub(crate) fn claimed_by_command(&self, command: &ShardCommand, of: Arguments<'_>) -> Claimed {
         let mut keys = Hashes::new();
-        let visited = command.spec.each_key(of.len(), &|at| &of[at], &mut |at, _| {
-            keys.push(self.shard.keyspace.hash(&of[at]).to_bits());
-        });
-        if visited.is_err() || keys.is_empty() { Claimed::Everything } else { Claimed::Keys(keys) }
+        match command.spec.subject {
+            Subject::Nothing | Subject::Channels => {}
+            Subject::Everything => return Claimed::Everything,
+            Subject::Keys => {
+                // A visit that ends early is of a command that will be refused.
+                let _ = command.spec.each_key(of.len(), &|at| &of[at], &mut |at, _| {
+                    keys.push(self.shard.keyspace.hash(&of[at]).to_bits());
+                });
+            }
+        }
+        Claimed::Keys(keys)
     }
 
     /// Runs what waited for keys that are free now.
@@ -127,5 +140,43 @@ impl Core {
         let mut envelope = self.mail.envelope();
         envelope.purpose = Purpose::Call(Box::new(call));
         self.shard.holds.wait(envelope, claimed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use config::Config;
+    use net::{Clock, VirtualTime};
+
+    use crate::simulation::{Options, Server};
+
+    #[test]
+    fn what_is_about_nothing_waits_for_no_held_key() {
+        let time: &'static VirtualTime = Box::leak(Box::new(VirtualTime::new(1_000_000)));
+        let options =
+            Options { shards: 2, seed: 1, short_writes: 0, clock: Clock::simulated(time) };
+        let mut server = Server::empty(Config::default(), options);
+        let (mover, other) = (server.connect(1), server.connect(0));
+        let of = |shard| {
+            move |key: &String| spec::shard_of_slot(spec::slot_of(key.as_bytes()), 2) == shard
+        };
+        let key = |shard| (0..).map(|at: u32| format!("k{at}")).find(of(shard)).unwrap_or_default();
+        server.give(mover, format!("RENAME {} {}\r\n", key(0), key(1)).as_bytes());
+        let is_held = |server: &Server| !server.cores[0].core.shard.holds.is_idle();
+        let turns = (1..12).take_while(|turn| {
+            server.tick(turn % 2);
+            !is_held(&server)
+        });
+        assert!(turns.count() < 11, "RENAME holds its key here for some ticks");
+        server.give(other, b"OBJECT HELP\r\n");
+        server.tick(0);
+        assert!(is_held(&server) && server.take(other).starts_with(b"*"));
+        // What is about everything does wait.
+        server.give(other, b"DBSIZE\r\n");
+        server.tick(0);
+        assert!(server.take(other).is_empty());
+        (0..12).for_each(|turn| server.tick(turn % 2));
+        assert_eq!(server.take(other), b":0\r\n");
+        assert_eq!(server.take(mover), b"-ERR no such key\r\n");
     }
 }

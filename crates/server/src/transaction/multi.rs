@@ -10,7 +10,6 @@ use resp::{Arguments, CommandError, Span};
 use spec::Flags;
 
 use crate::clients::connections::ConnectionKey;
-use crate::commands::{is_exec, runs_in_multi};
 use crate::core::Core;
 use crate::input::dispatch::Place;
 use crate::input::registry::{Action, Entry};
@@ -192,7 +191,7 @@ impl Core {
         arguments: Arguments<'_>,
     ) -> bool {
         let Some(connection) = self.connections.find(key) else { return false };
-        if connection.session.multi.queue.is_none() || runs_in_multi(entry) {
+        if connection.session.multi.queue.is_none() || entry.spec.flags.has(Flags::RUNS_IN_MULTI) {
             return false;
         }
         // Queueing takes memory, whatever the command.
@@ -232,7 +231,7 @@ impl Core {
     ) -> CommandError {
         let Some(connection) = self.connections.find(key) else { return error };
         let multi = &mut connection.session.multi;
-        if !entry.is_some_and(is_exec) {
+        if !entry.is_some_and(|entry| entry.spec.flags.has(Flags::RUNS_QUEUE)) {
             if let Some(queue) = &mut multi.queue {
                 queue.refused = true;
             }

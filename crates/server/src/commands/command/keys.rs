@@ -77,9 +77,9 @@ fn find<'a>(
         return Err(CommandError::CommandArity);
     }
     let mut found = Vec::new();
-    let visited = spec.each_key(command.len(), &argument, &mut |at, key| {
-        if !key.flags.has(KeyFlags::NOT_KEY) {
-            found.push((argument(at), flags_of(spec, key.flags, command)));
+    let visited = spec.each_key_exactly(command.len(), &argument, &mut |at, flags| {
+        if !flags.has(KeyFlags::NOT_KEY) {
+            found.push((argument(at), flags));
         }
     });
     if visited.is_ok() && !found.is_empty() {
@@ -89,43 +89,6 @@ fn find<'a>(
         return Ok(Vec::new());
     }
     Err(CommandError::CommandArguments)
-}
-
-/// What `command` does to a key whose spec has these flags, where that depends on the arguments.
-fn flags_of(spec: &Spec, declared: KeyFlags, command: Arguments<'_>) -> KeyFlags {
-    if !declared.has(KeyFlags::VARIABLE) {
-        return declared;
-    }
-    let rule = DEPENDING.iter().find(|(name, _)| *name == spec.name);
-    rule.map_or(declared, |(_, rule)| rule(command))
-}
-
-/// Commands whose key flags depend on their arguments, with how.
-type Rule = fn(Arguments<'_>) -> KeyFlags;
-const DEPENDING: &[(&str, Rule)] = &[("set", flags_of_set), ("bitfield", flags_of_bitfield)];
-
-const READ_AND_UPDATE: KeyFlags = KeyFlags::RW.with(KeyFlags::ACCESS).with(KeyFlags::UPDATE);
-
-/// SET reads only with GET.
-fn flags_of_set(command: Arguments<'_>) -> KeyFlags {
-    let reads = command.from(3).iter().any(|option| option.eq_ignore_ascii_case(b"GET"));
-    if reads { READ_AND_UPDATE } else { KeyFlags::OW.with(KeyFlags::UPDATE) }
-}
-
-/// BITFIELD writes unless all it does is GET.
-fn flags_of_bitfield(command: Arguments<'_>) -> KeyFlags {
-    let mut at = 2;
-    while let Some(operation) = command.get(at) {
-        let left = command.len() - at - 1;
-        if operation.eq_ignore_ascii_case(b"GET") && left >= 2 {
-            at += 3;
-        } else if operation.eq_ignore_ascii_case(b"OVERFLOW") && left >= 1 {
-            at += 2;
-        } else {
-            return READ_AND_UPDATE;
-        }
-    }
-    KeyFlags::RO.with(KeyFlags::ACCESS)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What a held transaction asks of each of its shards: claims, and values that are lent.
 
 use commands::Across;
-use spec::{KeyFlags, shard_of_slot, slot_of};
+use spec::{KeyFlags, Subject, shard_of_slot, slot_of};
 
 use super::{Held, Participant};
 use crate::core::Core;
@@ -19,22 +19,21 @@ impl Core {
         for command in &commands {
             let HeldCommand::Shard(owned) = command else { continue };
             let arguments = owned.arguments();
-            let mut has_keys = false;
             let argument = |at: usize| &arguments[at];
             let spec = &owned.command.spec;
-            let visited = spec.each_key(arguments.len(), &argument, &mut |at, _| {
-                has_keys = true;
-                let key = &arguments[at];
-                let hash = self.shard.keyspace.hash(key).to_bits();
-                let shard = shard_of_slot(slot_of(key), shards);
-                held.stage(shard, &mut self.spare).claim_key(hash);
-            });
-            if visited.is_err() || !has_keys {
+            if spec.subject == Subject::Everything {
                 for shard in 0..shards {
                     held.stage(shard, &mut self.spare).claim = Some(Claimed::Everything);
                 }
                 break;
             }
+            // A visit that ends early is of a command that will be refused.
+            let _ = spec.each_key(arguments.len(), &argument, &mut |at, _| {
+                let key = &arguments[at];
+                let hash = self.shard.keyspace.hash(key).to_bits();
+                let shard = shard_of_slot(slot_of(key), shards);
+                held.stage(shard, &mut self.spare).claim_key(hash);
+            });
         }
         held.plan.commands = commands;
         if let Some((watcher, watched)) = held.plan.watcher.take() {
@@ -62,9 +61,9 @@ impl Core {
         let Across::Together { db_of } = owned.command.across else { return Vec::new() };
         let mut loans: Vec<Loan> = Vec::new();
         let argument = |at: usize| &arguments[at];
-        let visited = owned.command.spec.each_key(arguments.len(), &argument, &mut |at, spec| {
+        let visited = owned.command.spec.each_key(arguments.len(), &argument, &mut |at, flags| {
             let key = &arguments[at];
-            let copy = spec.flags.has(KeyFlags::RO);
+            let copy = flags.has(KeyFlags::RO);
             let db = db_of(arguments, at, db);
             let owner = shard_of_slot(slot_of(key), self.mail.shards()) as u16;
             loans.push(Loan { db, key: key.into(), owner, copy });
