@@ -16,6 +16,7 @@
 
 use datatypes::Object;
 use keyspace::{Effects, EventClass, Keyspace, Step};
+use spec::slot_of;
 use table::{Expiry, Payload, Record, RecordMut};
 
 /// What a command sees of its shard. See the module's essay.
@@ -123,6 +124,32 @@ impl ShardContext<'_> {
         self.effects.add_dirty(1);
         self.effects.modified(self.db, key);
         self.effects.event(class, name, self.db, key);
+    }
+
+    /// Whether the command has to log what happened to each of `keys`, all that it has, with
+    /// `Effects::log`: they lie in several slots. Otherwise the request can go to the log as it
+    /// came, or nothing is logged at all.
+    #[inline]
+    pub fn logs_each<'k>(&self, keys: impl IntoIterator<Item = &'k [u8]>) -> bool {
+        if !self.effects.logs() {
+            return false;
+        }
+        let mut keys = keys.into_iter();
+        let (Some(first), Some(second)) = (keys.next(), keys.next()) else { return false };
+        let slot = slot_of(first);
+        slot_of(second) != slot || keys.any(|key| slot_of(key) != slot)
+    }
+
+    /// Logs the value that `key` of database `db` has now, whatever it had before: where the value
+    /// itself is what the command put there.
+    pub fn log_value(&mut self, db: usize, key: &[u8]) {
+        let keyspace = &*self.keyspace;
+        self.effects.log_all(db, key, |commands| keyspace.log_record(db, key, commands));
+    }
+
+    /// Logs that `key` of database `db` is gone.
+    pub fn log_gone(&mut self, db: usize, key: &[u8]) {
+        self.effects.log(db, key, &[b"DEL", key]);
     }
 
     /// The step that the command is part of, in database `db`, and the keyspace: for what this type

@@ -26,7 +26,7 @@ impl Fixture {
         let keyspace = Keyspace::new(16, Hasher::new(1), Settings::default());
         let mut effects = Effects::new();
         let everything = EventClass::ALL.with(EventClass::NEW).with(EventClass::KEY_MISS);
-        effects.want(Wanted { events: everything, modified: true });
+        effects.want(Wanted { events: everything, modified: true, ..Wanted::default() });
         let mut fixture = Self {
             keyspace,
             effects,
@@ -84,7 +84,7 @@ impl Fixture {
         };
         let before = self.effects.before().iter().map(text);
         let itself = self.effects.logs_verbatim().then(|| format!("{} *", self.db));
-        before.chain(itself).chain(self.effects.instead().iter().map(text)).collect()
+        before.chain(itself).chain(self.effects.records().iter().map(text)).collect()
     }
 
     /// The events of the last command, `name key` each.
@@ -124,7 +124,7 @@ impl Fixture {
 }
 
 /// The command that `words` name.
-fn command(words: &[&[u8]]) -> &'static ShardCommand {
+pub(crate) fn command(words: &[&[u8]]) -> &'static ShardCommand {
     let is = |name: &str| match name.split_once('|') {
         Some((container, name)) => {
             words[0].eq_ignore_ascii_case(container.as_bytes())

@@ -87,8 +87,14 @@ impl RecoveryPlan {
         self.records
     }
 
+    /// Whether Redis wrote some of it: its records may be about keys of several slots, and
+    /// [`crate::SlotTies`] matter.
+    pub fn is_of_redis(&self) -> bool {
+        self.generations.iter().any(|generation| generation.number == 0)
+    }
+
     /// Whether each of `shards` shards has a chain of its own in every generation. If not, shards
-    /// read each other's chains, and [`crate::SlotTies`] matter.
+    /// read each other's chains.
     pub fn is_own(&self, shards: u16) -> bool {
         self.generations.iter().all(|generation| generation.shards == shards)
     }

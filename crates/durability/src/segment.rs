@@ -176,6 +176,11 @@ impl Segment {
         self.pending.extend_from_slice(EXEC);
     }
 
+    /// Whether a unit is open: what is recorded belongs to it.
+    pub fn in_unit(&self) -> bool {
+        self.open.unit
+    }
+
     /// Begins this shard's part of a transaction over several shards. Within a tick; the marks
     /// go around the unit if there is one. A participant that has nothing to record still writes
     /// its (empty) part, because the others name it.

@@ -74,7 +74,7 @@ impl Aftermath<'_> {
             self.doomed.push(object);
         }
         let verb: &[u8] = if self.lazy { b"UNLINK" } else { b"DEL" };
-        effects.log_before(db, &[verb, key]);
+        effects.log_before(db, key, &[verb, key]);
         effects.modified(db, key);
     }
 }

@@ -7,16 +7,38 @@
 //! state. What nobody listens for ([`Wanted`]) is not recorded: a plain SET costs one addition and
 //! one test.
 //!
+//! # The contract
+//!
+//! *Everything here is about one key*: a record, an event, a modified key. What is about a key goes
+//! where the key lives. A command may have run on values that shards lent to another core thread:
+//! then each shard gets the part that is about its own keys ([`Effects::each`], [`Effects::add`]),
+//! logs those records, publishes those events, and wakes who waits for those keys. Recovery with
+//! another number of shards, replicas that filter, and slots that move look at one slot's records
+//! and need no others.
+//!
 //! ```text
-//!              before              the command itself            (order in the log)
-//! log:   DEL of keys found     verbatim | replaced by | nothing
+//!              before              the command itself                    (order in the log)
+//! log:   DEL of keys found     verbatim | a record for each key
 //!        expired or evicted
 //! ```
 //!
 //! *Verbatim* means that the server copies the request's own bytes. It is logged when `dirty` grew,
-//! as in Redis. What depends on the clock or on chance is *replaced*: `SET k v EX 10` by
-//! `SET k v PXAT <ms>`, `INCRBYFLOAT` by `SET k v KEEPTTL`. A command may replace itself by
-//! several.
+//! as in Redis, and only right if all keys of the request lie in one slot and running it again does
+//! the same. Otherwise a command says itself, for each key, what happened to it: [`Effects::log`].
+//! The records of one command are one step for recovery, all or none.
+//!
+//! - *One key*: `SET k v` says nothing of the log. What depends on the clock or on chance is put
+//!   into words that do not: `SET k v EX 10` logs `SET k v PXAT <ms>`, `SPOP k` logs `SREM k m`.
+//! - *Several keys*: `DEL a b` and `MSET a 1 b 2` log one record a key where these have several
+//!   slots, and go verbatim where they have one (`ShardContext::logs_each` asks, once a command).
+//! - *An element moves between two keys*: `LMOVE a b LEFT RIGHT` that moves `x` says
+//!   `log(db, a, LPOP a)` and `log(db, b, RPUSH b x)`: what happened, with the element, since who
+//!   replays the record of `b` may not have `a`. The lists themselves are never logged.
+//! - *A value moves*: `RENAME a b` logs the commands that make the value for `b`, and `DEL a`.
+//!   Only where the value itself is what travels is all of it logged.
+//!
+//! What a record says must not depend on any other key, the clock, or chance. A command with keys
+//! of several slots that leaves its log to the request is a bug: debug builds stop there.
 //!
 //! Invariants: `clear` leaves everything as `new` made it, but for capacities and `wanted`. A key
 //! recorded here is a copy: it outlives the record that it named.
@@ -24,12 +46,22 @@
 use crate::{EventClass, LoggedCommands};
 
 /// What the server wants recorded, set by it whenever listeners come and go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// Classes of keyspace events that `notify-keyspace-events` asks for.
     pub events: EventClass,
     /// Whether anybody watches, tracks or waits for keys on this shard.
     pub modified: bool,
+    /// Whether records go anywhere. A command whose record takes work to make (the value that
+    /// RENAME moved) asks before it makes it: [`Effects::logs`].
+    pub records: bool,
+}
+
+impl Default for Wanted {
+    /// Nothing but records.
+    fn default() -> Self {
+        Self { events: EventClass::NONE, modified: false, records: true }
+    }
 }
 
 /// How the command itself goes to the log.
@@ -38,8 +70,8 @@ enum LogMode {
     /// The request's own bytes, if `dirty` grew.
     #[default]
     Verbatim,
-    /// The commands in [`Effects::instead`], whether or not `dirty` grew.
-    Replaced,
+    /// The records of [`Effects::records`], whether or not `dirty` grew.
+    Records,
     /// Nothing.
     Nothing,
 }
@@ -88,6 +120,27 @@ struct EventAt {
     key: KeyAt,
 }
 
+/// Commands for the log, each about one key.
+#[derive(Debug, Default)]
+struct Records {
+    commands: LoggedCommands,
+    /// The key of each.
+    keys: Vec<KeyAt>,
+}
+
+/// Something that happened to a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Happened<'a> {
+    /// This is logged before the command: the key expired or was evicted.
+    LoggedBefore(&'a [u8]),
+    /// This is logged: a RESP array.
+    Logged(&'a [u8]),
+    /// An event of this class and name.
+    Event(EventClass, &'static str),
+    /// Its value changed, appeared or went away.
+    Modified,
+}
+
 /// What a command did besides replying. See the module's essay.
 #[derive(Debug, Default)]
 pub struct Effects {
@@ -98,9 +151,9 @@ pub struct Effects {
     /// How the command itself is logged.
     mode: LogMode,
     /// Logged before the command: removals of expired and evicted keys.
-    before: LoggedCommands,
-    /// Logged instead of the command, where `mode` says so.
-    instead: LoggedCommands,
+    before: Records,
+    /// Logged instead of the request, where `mode` says so.
+    records: Records,
     /// In the order in which they happened.
     events: Vec<EventAt>,
     /// In the order in which they happened, repetitions included.
@@ -123,7 +176,7 @@ impl Effects {
         self.dirty = 0;
         self.mode = LogMode::Verbatim;
         self.before.clear();
-        self.instead.clear();
+        self.records.clear();
         self.events.clear();
         self.modified.clear();
         self.databases.clear();
@@ -177,21 +230,45 @@ impl Effects {
         self.databases.push(change);
     }
 
-    /// Logs `command` (its words) for database `db` before the command that is running.
-    pub fn log_before(&mut self, db: usize, command: &[&[u8]]) {
-        self.before.push(db, command);
+    /// Logs that `key` of database `db` went away before the command that is running: `command` are
+    /// the words.
+    pub fn log_before(&mut self, db: usize, key: &[u8], command: &[&[u8]]) {
+        if self.wanted.records {
+            let at = self.keep(db, key);
+            self.before.push(at, |commands| commands.push(db, command));
+        }
     }
 
-    /// Logs `command` for database `db` instead of the command that is running; each further call
-    /// adds one more.
-    pub fn log_instead(&mut self, db: usize, command: &[&[u8]]) {
-        self.mode = LogMode::Replaced;
-        self.instead.push(db, command);
+    /// Logs what happened to `key` of database `db`, as the words of a command about this key
+    /// alone, instead of the request; each further call adds a record. See the contract above.
+    pub fn log(&mut self, db: usize, key: &[u8], command: &[&[u8]]) {
+        debug_assert!(command[1..].contains(&key), "a record names the key that it is about");
+        self.mode = LogMode::Records;
+        if self.wanted.records {
+            let at = self.keep(db, key);
+            self.records.push(at, |commands| commands.push(db, command));
+        }
+    }
+
+    /// The same, of several commands in a row: `make` appends them, for database `db`.
+    pub fn log_all(&mut self, db: usize, key: &[u8], make: impl FnOnce(&mut LoggedCommands)) {
+        self.mode = LogMode::Records;
+        if self.wanted.records {
+            let at = self.keep(db, key);
+            self.records.push(at, make);
+        }
     }
 
     /// Logs nothing for the command that is running, whatever `dirty` says.
     pub const fn log_nothing(&mut self) {
         self.mode = LogMode::Nothing;
+    }
+
+    /// Whether records go anywhere: otherwise nothing has to be made for the log.
+    #[inline]
+    #[must_use]
+    pub const fn logs(&self) -> bool {
+        self.wanted.records
     }
 
     /// Whether the request's own bytes go to the log.
@@ -204,26 +281,69 @@ impl Effects {
     /// To be logged before the command.
     #[must_use]
     pub const fn before(&self) -> &LoggedCommands {
-        &self.before
+        &self.before.commands
     }
 
-    /// To be logged instead of the command; empty unless it is replaced.
+    /// To be logged instead of the request; empty if that goes verbatim.
     #[must_use]
-    pub const fn instead(&self) -> &LoggedCommands {
-        &self.instead
+    pub const fn records(&self) -> &LoggedCommands {
+        &self.records.commands
     }
 
     /// What the log gets, in order, each with its database: `own` is the command as it was sent.
     pub fn logged<'a>(&'a self, own: (usize, &'a [u8])) -> impl Iterator<Item = (usize, &'a [u8])> {
         let own = self.logs_verbatim().then_some(own);
-        let instead = (self.mode == LogMode::Replaced).then_some(&self.instead);
-        self.before.iter().chain(own).chain(instead.into_iter().flat_map(LoggedCommands::iter))
+        self.before().iter().chain(own).chain(self.records().iter())
     }
 
-    /// Whether the log gets the command itself, as it was sent or replaced.
+    /// Whether the log gets the command itself, as it was sent or as records.
     #[must_use]
     pub const fn logs_command(&self) -> bool {
-        self.logs_verbatim() || matches!(self.mode, LogMode::Replaced)
+        self.logs_verbatim() || !self.records().is_empty()
+    }
+
+    /// All that is about a key, each with its key: first records, in the order of the log, then
+    /// events, then modified keys, each in order. The request's own bytes are not among it: see
+    /// the contract above.
+    pub fn each(&self, mut visit: impl FnMut(KeyOf<'_>, Happened<'_>)) {
+        for (at, bytes) in self.before.iter() {
+            visit(self.key(at), Happened::LoggedBefore(bytes));
+        }
+        for (at, bytes) in self.records.iter() {
+            visit(self.key(at), Happened::Logged(bytes));
+        }
+        for at in &self.events {
+            visit(self.key(at.key), Happened::Event(at.class, at.name));
+        }
+        for at in &self.modified {
+            visit(self.key(*at), Happened::Modified);
+        }
+    }
+
+    /// Adds what happened to a key somewhere else, wanted or not.
+    pub fn add(&mut self, of: KeyOf<'_>, happened: Happened<'_>) {
+        let key = self.keep(of.db, of.key);
+        match happened {
+            Happened::LoggedBefore(bytes) => {
+                self.before.push(key, |commands| commands.push_encoded(of.db, bytes));
+            }
+            Happened::Logged(bytes) => {
+                self.mode = LogMode::Records;
+                self.records.push(key, |commands| commands.push_encoded(of.db, bytes));
+            }
+            Happened::Event(class, name) => self.events.push(EventAt { class, name, key }),
+            Happened::Modified => self.modified.push(key),
+        }
+    }
+
+    /// Bytes that its buffers have room for.
+    #[must_use]
+    pub const fn capacity(&self) -> usize {
+        self.before.capacity()
+            + self.records.capacity()
+            + self.events.capacity() * size_of::<EventAt>()
+            + self.modified.capacity() * size_of::<KeyAt>()
+            + self.bytes.capacity()
     }
 
     /// Whether there is nothing to publish, wake or log besides, perhaps, the request's own bytes:
@@ -231,8 +351,8 @@ impl Effects {
     #[inline]
     #[must_use]
     pub const fn is_plain(&self) -> bool {
-        self.before.is_empty()
-            && !matches!(self.mode, LogMode::Replaced)
+        self.before.commands.is_empty()
+            && !matches!(self.mode, LogMode::Records)
             && self.bytes.is_empty()
             && self.events.is_empty()
             && self.modified.is_empty()
@@ -255,11 +375,14 @@ impl Effects {
         &self.databases
     }
 
+    /// Keeps a key; one that is told of again and again in a row is kept once.
     #[cold]
     fn keep(&mut self, db: usize, key: &[u8]) -> KeyAt {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(key);
-        KeyAt { db, start, end: self.bytes.len() }
+        if !self.bytes.ends_with(key) {
+            self.bytes.extend_from_slice(key);
+        }
+        let end = self.bytes.len();
+        KeyAt { db, start: end - key.len(), end }
     }
 
     fn key(&self, at: KeyAt) -> KeyOf<'_> {
@@ -267,63 +390,26 @@ impl Effects {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::{DatabaseChange, Effects, KeyOf, LogMode, Wanted};
-    use crate::EventClass;
-
-    #[test]
-    fn nothing_is_recorded_unless_wanted() {
-        let mut effects = Effects::new();
-        effects.add_dirty(1);
-        effects.modified(0, b"a");
-        effects.event(EventClass::STRING, "set", 0, b"a");
-        assert!(effects.is_plain() && effects.logs_verbatim());
-        assert_eq!(effects.events().count() + effects.modified_keys().count(), 0);
+impl Records {
+    fn clear(&mut self) {
+        self.commands.clear();
+        self.keys.clear();
     }
 
-    #[test]
-    fn events_and_keys_come_back_in_order() {
-        let mut effects = Effects::new();
-        let events = EventClass::STRING.with(EventClass::GENERIC);
-        effects.want(Wanted { events, modified: true });
-        effects.event(EventClass::STRING, "set", 3, b"a");
-        effects.event(EventClass::EXPIRED, "expired", 3, b"x");
-        effects.modified(3, b"a");
-        effects.event(EventClass::GENERIC, "del", 0, b"");
-        let names: Vec<_> = effects.events().map(|it| (it.name, it.of.db, it.of.key)).collect();
-        assert_eq!(names, [("set", 3, b"a".as_slice()), ("del", 0, b"".as_slice())]);
-        assert_eq!(effects.modified_keys().collect::<Vec<_>>(), [KeyOf { db: 3, key: b"a" }]);
-        assert!(!effects.is_plain());
+    const fn capacity(&self) -> usize {
+        self.commands.capacity() + self.keys.capacity() * size_of::<KeyAt>()
     }
 
-    #[test]
-    fn the_log_follows_the_mode() {
-        let mut effects = Effects::new();
-        assert!(!effects.logs_verbatim(), "nothing changed");
-        effects.add_dirty(1);
-        effects.log_instead(0, &[b"DEL", b"a"]);
-        assert!(!effects.logs_verbatim() && !effects.is_plain());
-        assert_eq!(effects.mode, LogMode::Replaced);
-        effects.clear();
-        assert!(effects.is_plain() && effects.instead().is_empty());
-        effects.add_dirty(1);
-        effects.log_nothing();
-        assert!(!effects.logs_verbatim());
-        effects.clear();
-        effects.add_dirty(1);
-        effects.log_before(0, &[b"DEL", b"a"]);
-        effects.database(DatabaseChange::Flushed(1));
-        assert!(effects.logs_verbatim() && !effects.is_plain());
+    /// Appends what `make` makes, all of it about one key.
+    fn push(&mut self, key: KeyAt, make: impl FnOnce(&mut LoggedCommands)) {
+        make(&mut self.commands);
+        self.keys.resize(self.commands.len(), key);
     }
 
-    #[test]
-    fn clear_keeps_what_is_wanted() {
-        let mut effects = Effects::new();
-        effects.want(Wanted { events: EventClass::ALL, modified: true });
-        effects.modified(0, b"a");
-        effects.clear();
-        assert!(effects.is_plain());
-        assert_eq!(effects.wanted().events, EventClass::ALL);
+    fn iter(&self) -> impl Iterator<Item = (KeyAt, &[u8])> {
+        self.keys.iter().copied().zip(self.commands.iter().map(|(_, bytes)| bytes))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,7 +49,7 @@ pub use active::ExpirySlice;
 pub use clock::AccessClock;
 pub use database::{Database, DatabaseStats};
 pub use doomed::Doomed;
-pub use effects::{DatabaseChange, Effects, Event, KeyOf, Wanted};
+pub use effects::{DatabaseChange, Effects, Event, Happened, KeyOf, Wanted};
 pub use event::EventClass;
 pub use evict::Eviction;
 pub use keyspace::Keyspace;

@@ -20,7 +20,8 @@ fn keyspace(settings: Settings) -> Keyspace {
 
 fn effects() -> Effects {
     let mut effects = Effects::new();
-    effects.want(Wanted { events: EventClass::ALL.with(EventClass::NEW), modified: true });
+    let events = EventClass::ALL.with(EventClass::NEW);
+    effects.want(Wanted { events, modified: true, ..Wanted::default() });
     effects
 }
 

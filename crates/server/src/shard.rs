@@ -1,10 +1,12 @@
 //! The shard: a part of the keyspace and its log, and the one place where commands run on it.
 
 use commands::{CommandLimits, Outcome, ShardCommand, ShardContext, ShardPlace, Wait};
+use durability::Segment;
 use keyspace::{Effects, Keyspace, LoggedCommands, Wanted};
 use resp::{Arguments, CommandError, Writer};
 
 use crate::log::Log;
+use crate::log::file::LogFile;
 use crate::log::switch::ShardSwitch;
 use crate::message::Client;
 use crate::statistics::Statistics;
@@ -34,6 +36,25 @@ pub(crate) struct Shard {
     pub(crate) asked: Option<Box<Wait>>,
     /// Databases and hashes of the keys that are being brought near the processor.
     prefetched: Vec<(u32, table::Hash)>,
+    /// The events that this shard was told of.
+    #[cfg(test)]
+    pub(crate) told: Vec<Told>,
+}
+
+/// An event, as a test sees it.
+#[cfg(test)]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) name: &'static str,
+    pub(crate) db: usize,
+    pub(crate) key: Vec<u8>,
+}
+
+#[cfg(test)]
+impl Told {
+    fn of(event: keyspace::Event<'_>) -> Self {
+        Self { name: event.name, db: event.of.db, key: event.of.key.to_vec() }
+    }
 }
 
 /// Keys of one command that are brought near the processor before it runs: more would drive each
@@ -88,6 +109,8 @@ impl Shard {
             waiting: Lines::default(),
             asked: None,
             prefetched: Vec::new(),
+            #[cfg(test)]
+            told: Vec::new(),
         }
     }
 
@@ -165,15 +188,25 @@ impl Shard {
     /// The effects were logged: tells who watches keys or waits for them, and forgets them.
     #[inline]
     fn forget_effects(&mut self, now_ms: i64) {
-        if !self.effects.is_plain() {
-            if !self.watchers.is_empty() {
-                self.watchers.notice(&self.effects, &self.keyspace, now_ms);
-            }
-            if !self.waiting.is_empty() {
-                self.waiting.notice(&self.effects);
-            }
+        let is_heard = !self.watchers.is_empty() || !self.waiting.is_empty() || cfg!(test);
+        if is_heard && !self.effects.is_plain() {
+            let effects = std::mem::take(&mut self.effects);
+            self.notice(&effects, now_ms);
+            self.effects = effects;
         }
         self.effects.clear();
+    }
+
+    /// Tells who watches keys or waits for them what happened to them.
+    fn notice(&mut self, effects: &Effects, now_ms: i64) {
+        #[cfg(test)]
+        self.told.extend(effects.events().map(Told::of));
+        if !self.watchers.is_empty() {
+            self.watchers.notice(effects, &self.keyspace, now_ms);
+        }
+        if !self.waiting.is_empty() {
+            self.waiting.notice(effects);
+        }
     }
 
     /// Keeps what happened without a command, in the name of a transaction that holds keys.
@@ -214,7 +247,38 @@ impl Shard {
     /// Somebody began or ceased to watch keys or to wait for them.
     pub(crate) fn want_effects(&mut self) {
         let modified = !self.watchers.is_empty() || !self.waiting.is_empty();
-        self.effects.want(Wanted { modified, ..self.effects.wanted() });
+        let records = self.log.is_on();
+        self.effects.want(Wanted { modified, records, ..self.effects.wanted() });
+    }
+
+    /// Logs to `file` from now on; see [`Log::turn_on`].
+    pub(crate) fn turn_log_on(
+        &mut self,
+        shard: u16,
+        file: Box<dyn LogFile>,
+        segment: Segment,
+        counter: u64,
+    ) {
+        self.log.turn_on(shard, file, segment, counter);
+        self.want_effects();
+    }
+
+    /// Logs nothing from now on.
+    pub(crate) fn turn_log_off(&mut self) {
+        self.log.turn_off();
+        self.want_effects();
+    }
+
+    /// What a transaction did elsewhere to keys of this shard, on what was lent to it: keeps its
+    /// records for the transaction's part, tells who watches or waits for the keys, and empties
+    /// `done`.
+    pub(crate) fn take_over(&mut self, done: &mut Effects, kept: &mut LoggedCommands, now_ms: i64) {
+        if !done.is_plain() {
+            // Of a command on what was lent nothing goes to the log verbatim.
+            done.logged((0, b"")).for_each(|(db, it)| kept.push_encoded(db, it));
+            self.notice(done, now_ms);
+        }
+        done.clear();
     }
 
     /// Runs a command that was logged: nothing is logged or counted.
@@ -232,6 +296,10 @@ impl Shard {
         request: &ShardRequest<'_>,
         out: &mut Vec<u8>,
     ) -> Result<Outcome, CommandError> {
+        debug_assert!(
+            self.effects.wanted().records || !self.log.is_on(),
+            "nothing would be logged"
+        );
         let mut context = ShardContext {
             keyspace: &mut self.keyspace,
             db: request.client.db as usize,

@@ -68,8 +68,14 @@ fn bitop(
         };
         shard.set(target, payload, Expiry::Never).set_raw(true);
         shard.changed(EventClass::STRING, "set", target);
+        if shard.logs_each(arguments.from(2)) {
+            shard.log_value(shard.db, target);
+        }
     } else if shard.remove(target) {
         shard.changed(EventClass::GENERIC, "del", target);
+        if shard.logs_each(arguments.from(2)) {
+            shard.log_gone(shard.db, target);
+        }
     }
     reply.count(len);
     Ok(Outcome::Done)

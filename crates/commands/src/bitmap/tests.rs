@@ -22,8 +22,9 @@ fn effects() {
             ("BITFIELD s SET u8 0 1 GET u8 0", "1; 0 *; setbit"),
             ("BITFIELD s GET u8 0", "0; ; "),
             ("BITFIELD g OVERFLOW FAIL SET u8 8 256", "1; 0 *; new"),
-            ("BITOP NOT d s", "1; 0 *; new set"),
-            ("BITOP NOT d none", "1; 0 *; keymiss del"),
+            ("BITOP NOT {s}d s", "1; 0 *; new set"),
+            ("BITOP NOT d g", "1; 0 SET d \u{fffd}\u{fffd}; new set"),
+            ("BITOP NOT d none", "1; 0 DEL d; keymiss del"),
             ("BITOP NOT d none", "0; ; keymiss"),
         ],
     );

@@ -50,10 +50,14 @@ fn delete(
     reply: &mut Writer<'_>,
 ) -> Result<Outcome, CommandError> {
     let mut deleted = 0;
+    let logs_each = shard.logs_each(arguments.from(1));
     for key in arguments.from(1) {
         if shard.remove(key) {
             shard.changed(EventClass::GENERIC, "del", key);
             deleted += 1;
+            if logs_each {
+                shard.effects.log(shard.db, key, &[&arguments[0], key]);
+            }
         }
     }
     reply.integer(deleted);
@@ -138,6 +142,23 @@ mod tests {
         assert_eq!(shard.logged(), ["0 *"]);
         shard.expect(&[("DEL a", ":0\r\n")]);
         assert_eq!(shard.logged(), [""; 0]);
+    }
+
+    #[test]
+    fn each_key_of_several_slots_is_logged_by_itself() {
+        let mut shard = Fixture::new();
+        shard.run("MSET a 1 b 2 {a}c 3 {a}d 4");
+        assert_eq!(shard.logged(), ["0 SET a 1", "0 SET b 2", "0 SET {a}c 3", "0 SET {a}d 4"]);
+        shard.run("UNLINK a none b a");
+        assert_eq!(shard.logged(), ["0 UNLINK a", "0 UNLINK b"]);
+        shard.run("DEL {a}c none a {a}d");
+        assert_eq!(shard.logged(), ["0 DEL {a}c", "0 DEL {a}d"]);
+        shard.expect(&[("DEL x y", ":0\r\n")]);
+        assert_eq!(shard.logged(), [""; 0]);
+        shard.run("MSET {a}c 3 {a}d 4");
+        assert_eq!(shard.logged(), ["0 *"]);
+        shard.run("DEL {a}c none{a} {a}d");
+        assert_eq!(shard.logged(), ["0 *"]);
     }
 
     #[test]

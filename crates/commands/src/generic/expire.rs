@@ -224,11 +224,11 @@ fn set_moment(
         shard.changed(EventClass::GENERIC, "del", key);
         let lazy = shard.keyspace.settings().lazy_free.expire;
         let verb: &[u8] = if lazy { b"UNLINK" } else { b"DEL" };
-        shard.effects.log_instead(shard.db, &[verb, key]);
+        shard.effects.log(shard.db, key, &[verb, key]);
     } else {
         shard.changed(EventClass::GENERIC, "expire", key);
         let moment = moment_ms.to_string();
-        shard.effects.log_instead(shard.db, &[b"PEXPIREAT", key, moment.as_bytes()]);
+        shard.effects.log(shard.db, key, &[b"PEXPIREAT", key, moment.as_bytes()]);
     }
     reply.integer(1);
     Ok(Outcome::Done)

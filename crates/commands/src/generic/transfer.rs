@@ -1,7 +1,8 @@
 //! Whole values under another name or in another database: COPY, MOVE, RENAME, RENAMENX.
 //!
 //! The expiry goes with the value. A slot lives on the same shard in every database, so MOVE always
-//! stays on its shard; the others may need values of two shards in one place.
+//! stays on its shard; the others may need values of two shards in one place. Where the two keys
+//! have two slots, the log gets the value itself under its new key.
 
 use keyspace::EventClass;
 use resp::{Arguments, CommandError, Writer};
@@ -85,6 +86,9 @@ fn copy(
     shard.effects.add_dirty(1);
     shard.effects.modified(target_db, target);
     shard.effects.event(EventClass::GENERIC, "copy_to", target_db, target);
+    if shard.logs_each([source, target]) {
+        shard.log_value(target_db, target);
+    }
     reply.integer(1);
     Ok(Outcome::Done)
 }
@@ -196,6 +200,10 @@ fn rename(
     shard.effects.modified(db, target);
     shard.effects.event(EventClass::GENERIC, "rename_from", db, source);
     shard.effects.event(EventClass::GENERIC, "rename_to", db, target);
+    if shard.logs_each([source, target]) {
+        shard.log_value(db, target);
+        shard.log_gone(db, source);
+    }
     Ok(true)
 }
 
@@ -212,7 +220,7 @@ mod tests {
             ("COPY a b", ":1\r\n"),
         ]);
         assert_eq!(shard.events(), ["new b", "copy_to b"]);
-        assert_eq!(shard.logged(), ["0 *"]);
+        assert_eq!(shard.logged(), ["0 SET b 12 PXAT 1600000100000"]);
         shard.expect(&[
             ("GET b", "$2\r\n12\r\n"),
             ("TTL b", ":100\r\n"),
@@ -224,6 +232,9 @@ mod tests {
             ("COPY a a DB 3", ":1\r\n"),
             ("COPY a b DB 3 REPLACE REPLACE", ":1\r\n"),
         ]);
+        assert_eq!(shard.logged(), ["3 SET b 12 PXAT 1600000100000"]);
+        shard.expect(&[("COPY a {a}b", ":1\r\n")]);
+        assert_eq!(shard.logged(), ["0 *"]);
         shard.db = 3;
         shard.expect(&[("DBSIZE", ":2\r\n"), ("TTL a", ":100\r\n")]);
     }
@@ -289,13 +300,15 @@ mod tests {
             ("RENAME a b", "+OK\r\n"),
         ]);
         assert_eq!(shard.events(), ["rename_from a", "rename_to b"]);
-        assert_eq!(shard.logged(), ["0 *"]);
+        assert_eq!(shard.logged(), ["0 SET b 1 PXAT 1600000000500", "0 DEL a"]);
         shard.expect(&[
             ("GET b", "$1\r\n1\r\n"),
             ("PTTL b", ":500\r\n"),
             ("EXISTS a", ":0\r\n"),
-            ("RENAMENX b c", ":1\r\n"),
+            ("RENAMENX b {b}c", ":1\r\n"),
         ]);
+        assert_eq!(shard.logged(), ["0 *"]);
+        shard.expect(&[("RENAME {b}c c", "+OK\r\n")]);
         shard.advance(501);
         shard.expect(&[("RENAME c d", "-ERR no such key\r\n")]);
         assert_eq!(shard.logged(), ["0 DEL c"]);

@@ -188,17 +188,17 @@ fn change_expiry(shard: &mut ShardContext<'_>, key: &[u8], change: ExpiryChange)
             set_expiry(shard, Some(moment_ms));
             shard.changed(EventClass::GENERIC, "expire", key);
             let moment = StringBytes::of_integer(moment_ms);
-            shard.effects.log_instead(shard.db, &[b"PEXPIREAT", key, &moment]);
+            shard.effects.log(shard.db, key, &[b"PEXPIREAT", key, &moment]);
         }
         ExpiryChange::Remove => {
             set_expiry(shard, None);
             shard.changed(EventClass::GENERIC, "persist", key);
-            shard.effects.log_instead(shard.db, &[b"PERSIST", key]);
+            shard.effects.log(shard.db, key, &[b"PERSIST", key]);
         }
         ExpiryChange::Delete => {
             shard.remove(key);
             shard.changed(EventClass::GENERIC, "del", key);
-            shard.effects.log_instead(shard.db, &[b"DEL", key]);
+            shard.effects.log(shard.db, key, &[b"DEL", key]);
         }
     }
 }

@@ -58,7 +58,7 @@ fn getdel(
     reply_string(record.payload(), reply)?;
     shard.remove(key);
     shard.changed(EventClass::GENERIC, "del", key);
-    shard.effects.log_instead(shard.db, &[b"DEL", key]);
+    shard.effects.log(shard.db, key, &[b"DEL", key]);
     Ok(Outcome::Done)
 }
 

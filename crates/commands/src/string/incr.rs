@@ -161,7 +161,7 @@ fn incrbyfloat(
 
     shard.set(key, stored_bytes(&text), Expiry::Keep);
     shard.changed(EventClass::STRING, "incrbyfloat", key);
-    shard.effects.log_instead(shard.db, &[b"SET", key, &text, b"KEEPTTL"]);
+    shard.effects.log(shard.db, key, &[b"SET", key, &text, b"KEEPTTL"]);
     reply.bulk(&text);
     Ok(Outcome::Done)
 }

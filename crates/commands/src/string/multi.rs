@@ -1,7 +1,8 @@
 //! Several keys at once: MGET, MSET, MSETNX.
 //!
 //! MGET and MSET split by key: each shard runs the command with its own keys only, and the replies
-//! are merged. MSETNX depends on all its keys, and so needs them in one place.
+//! are merged. MSETNX depends on all its keys, and so needs them in one place. Both log a SET for
+//! each key, where these have several slots.
 
 use datatypes::string::{StringBytes, stored_string};
 use keyspace::EventClass;
@@ -107,8 +108,13 @@ fn pairs<'a>(
 }
 
 fn set_pairs(shard: &mut ShardContext<'_>, pairs: Arguments<'_>) {
+    let logs_each = shard.logs_each(pairs.iter().step_by(2));
     for at in (0..pairs.len()).step_by(2) {
-        shard.set(&pairs[at], stored_string(&pairs[at + 1]), Expiry::Never);
-        shard.changed(EventClass::STRING, "set", &pairs[at]);
+        let (key, value) = (&pairs[at], &pairs[at + 1]);
+        shard.set(key, stored_string(value), Expiry::Never);
+        shard.changed(EventClass::STRING, "set", key);
+        if logs_each {
+            shard.effects.log(shard.db, key, &[b"SET", key, value]);
+        }
     }
 }

@@ -182,9 +182,9 @@ fn set_with_options(
         shard.effects.event(EventClass::GENERIC, "expire", shard.db, key);
         log_set_until(shard, key, value, moment_ms);
     } else if options.replies_old && expiry == Expiry::Keep {
-        shard.effects.log_instead(shard.db, &[b"SET", key, value, b"KEEPTTL"]);
+        shard.effects.log(shard.db, key, &[b"SET", key, value, b"KEEPTTL"]);
     } else if options.replies_old {
-        shard.effects.log_instead(shard.db, &[b"SET", key, value]);
+        shard.effects.log(shard.db, key, &[b"SET", key, value]);
     }
     if !options.replies_old {
         reply.ok();
@@ -213,7 +213,7 @@ fn reply_old(
 /// Logs that `key` was set until a moment. Whatever the condition was, it held.
 fn log_set_until(shard: &mut ShardContext<'_>, key: &[u8], value: &[u8], moment_ms: i64) {
     let moment = StringBytes::of_integer(moment_ms);
-    shard.effects.log_instead(shard.db, &[b"SET", key, value, b"PXAT", &moment]);
+    shard.effects.log(shard.db, key, &[b"SET", key, value, b"PXAT", &moment]);
 }
 
 /// `SETNX key value`: 1 if there was no such key and it was set, else 0.
@@ -329,6 +329,6 @@ fn getset(
     reply_old(shard, key, reply)?;
     shard.set(key, stored_string(value), Expiry::Never);
     shard.changed(EventClass::STRING, "set", key);
-    shard.effects.log_instead(shard.db, &[b"SET", key, value]);
+    shard.effects.log(shard.db, key, &[b"SET", key, value]);
     Ok(Outcome::Done)
 }

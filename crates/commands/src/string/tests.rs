@@ -35,9 +35,9 @@ fn effects_of_set_and_its_kin() {
             ("SETEX k 100 v", "1; 0 SET k v PXAT 1100000; set expire"),
             ("PSETEX k 100 v", "1; 0 SET k v PXAT 1000100; set expire"),
             ("GETSET k 5", "1; 0 SET k 5; set"),
-            ("MSET a 1 b 2", "2; 0 *; new set new set"),
+            ("MSET a 1 b 2", "2; 0 SET a 1, 0 SET b 2; new set new set"),
             ("MSETNX a 1 c 2", "0; ; "),
-            ("MSETNX e 1 f 2", "2; 0 *; new set new set"),
+            ("MSETNX e 1 f 2", "2; 0 SET e 1, 0 SET f 2; new set new set"),
             ("GET none", "0; ; keymiss"),
         ],
     );

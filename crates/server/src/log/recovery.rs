@@ -219,7 +219,7 @@ impl<S: Storage> Recovered<S> {
             .map_err(|error| BootError::Directory(tail.path.clone(), error.to_string()))?;
         let now_ms = core.time.unix_ms() as u64;
         let segment = Segment::resume(tail.position, self.policy, now_ms);
-        core.shard.log.turn_on(self.shard as u16, log_file(file), segment, tail.counter);
+        core.shard.turn_log_on(self.shard as u16, log_file(file), segment, tail.counter);
         Ok(())
     }
 }

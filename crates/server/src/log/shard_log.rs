@@ -125,37 +125,35 @@ impl Log {
         TransactionId::new(home, self.counter)
     }
 
-    /// Logs a command that ran, as its effects say.
+    /// Logs a command that ran, as its effects say. Several records of it are one unit.
     #[inline]
     pub(crate) fn record(&mut self, db: u32, arguments: Arguments<'_>, effects: &Effects) {
         let Some(open) = &mut self.open else { return };
         if effects.is_plain() {
             if effects.logs_verbatim() {
                 self.wrote = true;
-                open.segment.record(db, arguments.bytes());
+                open.record(db, arguments.bytes());
             }
             return;
         }
         self.wrote |= effects.logs_command();
-        for (db, command) in effects.logged((db as usize, arguments.bytes())) {
-            open.segment.record(db as u32, command);
+        open.record_all(effects.before());
+        if effects.logs_verbatim() {
+            open.record(db, arguments.bytes());
         }
+        open.record_unit(effects.records());
     }
 
     /// Logs what happened without a command: keys that expired or were evicted.
     pub(crate) fn record_background(&mut self, effects: &Effects) {
         let Some(open) = &mut self.open else { return };
-        for (db, command) in effects.before().iter() {
-            open.segment.record(db as u32, command);
-        }
+        open.record_all(effects.before());
     }
 
     /// Logs what a transaction kept that has no part here: keys that expired under it.
     pub(crate) fn record_kept(&mut self, kept: &LoggedCommands) {
         let Some(open) = &mut self.open else { return };
-        for (db, command) in kept.iter() {
-            open.segment.record(db as u32, command);
-        }
+        open.record_all(kept);
     }
 
     /// A part of a transaction over several shards begins.
@@ -205,16 +203,7 @@ impl Log {
         let Some(open) = &mut self.open else { return };
         self.wrote = true;
         let start = open.segment.begin_part(id, participants);
-        let unit = logged.len() > 1;
-        if unit {
-            open.segment.begin_unit();
-        }
-        for (db, command) in logged.iter() {
-            open.segment.record(db as u32, command);
-        }
-        if unit {
-            open.segment.end_unit();
-        }
+        open.record_unit(logged);
         let end = open.segment.end_part();
         open.gate.begin(LogPart { id, start, end, participants: *participants });
     }
@@ -290,6 +279,32 @@ impl Log {
 }
 
 impl Open {
+    /// Appends a record. All go this way: none may be about keys of several slots.
+    #[inline]
+    fn record(&mut self, db: u32, command: &[u8]) {
+        #[cfg(debug_assertions)]
+        crate::log::one_slot::check(command);
+        self.segment.record(db, command);
+    }
+
+    fn record_all(&mut self, commands: &LoggedCommands) {
+        for (db, command) in commands.iter() {
+            self.record(db as u32, command);
+        }
+    }
+
+    /// Appends the records of one step: a unit, if there are several and none is open.
+    fn record_unit(&mut self, commands: &LoggedCommands) {
+        let unit = commands.len() > 1 && !self.segment.in_unit();
+        if unit {
+            self.segment.begin_unit();
+        }
+        self.record_all(commands);
+        if unit {
+            self.segment.end_unit();
+        }
+    }
+
     /// Writes the tick's batch. Failures are the segment's to remember.
     fn write(&mut self, now_ms: u64) {
         if let Some(length) = self.segment.poll_truncate() {

@@ -307,7 +307,7 @@ impl Core {
         // Positions begin anew.
         self.let_waiting_go();
         self.shared.ledger().begin_segment(shard as u16);
-        self.shard.log.turn_on(shard as u16, Box::new(increment), segment, tail.counter);
+        self.shard.turn_log_on(shard as u16, Box::new(increment), segment, tail.counter);
         self.shard.switch = Some(ShardSwitch { generation, base: Some(Base { writer, file }) });
         self.background.pending = true;
         Ok(())
@@ -363,7 +363,7 @@ impl Core {
 
     fn leave_log(&mut self) {
         self.cancel_base();
-        self.shard.log.turn_off();
+        self.shard.turn_log_off();
         self.shared.publish_log_refusal(self.mail.shard, None);
     }
 

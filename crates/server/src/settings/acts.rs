@@ -225,7 +225,7 @@ impl Core {
             tracing::error!("Finishing the append-only segment failed: {error}");
         }
         self.cancel_base();
-        self.shard.log.turn_off();
+        self.shard.turn_log_off();
         self.shared.publish_log_refusal(self.mail.shard, None);
     }
 }

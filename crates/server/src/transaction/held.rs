@@ -169,7 +169,7 @@ impl Core {
         }
         if held.dirty {
             held.next = held.plan.commands.len();
-            lent.retain(|lent| !lent.loan.copy);
+            lent.retain(|lent| !lent.is_copy);
         } else if let Some(next) = held.plan.commands.get(held.next)
             && let HeldCommand::Shard(command) = next
             && next.is_dependent()
@@ -178,6 +178,7 @@ impl Core {
             let how = (command, &held.plan.sender, held.now_ms);
             self.run_on_lent(how, is_attempt, &mut lent, &mut held.replies);
             held.next += 1;
+            held.hand_out(&mut self.guests.effects, self.mail.shards(), &mut self.spare);
             if is_attempt {
                 held.wait = self.shard.asked.take();
                 self.note_attempt(key, id, held.wait.as_deref());

@@ -1,10 +1,12 @@
 //! Values that travel: a command that needs keys of several shards in one place runs at home, on
 //! what the shards lend it.
 //!
-//! A shard lends a copy of what is only read, and the value itself of what may change: renaming a
-//! huge value moves a pointer. Home puts all of it into a keyspace for *guests*, runs the command
-//! there as any shard would, and sends back what was not a copy. The owner logs the outcome, as
-//! commands that make the value or delete the key.
+//! What is only read, a shard lends as a copy, or itself where a copy would take long
+//! (`Keyspace::lend_to_read`); what may change it lends itself: renaming a huge value moves a
+//! pointer. Home puts all of it into a keyspace for *guests*, runs the command there as any shard
+//! would, and sends back what was not a copy. What the command did to a key (records, events, that
+//! it was modified) goes to the key's owner with it: `keyspace::Effects` has the contract. So the
+//! owner logs `LPOP a`, and not what is left of a list.
 
 use datatypes::Object;
 use keyspace::{Effects, ExpiryMode, Keyspace, LoggedCommands, Step, Wanted};
@@ -22,8 +24,8 @@ pub(crate) struct Loan {
     pub(crate) key: Box<[u8]>,
     /// The shard that has it.
     pub(crate) owner: u16,
-    /// Whether a copy is enough.
-    pub(crate) copy: bool,
+    /// Whether it is only read.
+    pub(crate) reads: bool,
 }
 
 /// A value that is wanted, or was lent.
@@ -31,14 +33,16 @@ pub(crate) struct Lent {
     pub(crate) loan: Loan,
     /// `None`: there is no such key, or it was not lent yet.
     pub(crate) value: Option<Taken<Object>>,
-    /// Whether the borrower changed it.
-    pub(crate) changed: bool,
+    /// Whether the owner has the value, too: then it need not come back.
+    pub(crate) is_copy: bool,
+    /// Whether the owner logs what happens to it.
+    pub(crate) logged: bool,
 }
 
 impl Lent {
     /// What is to be lent.
     pub(crate) fn wanted(loan: Loan) -> Self {
-        Self { loan, value: None, changed: false }
+        Self { loan, value: None, is_copy: false, logged: false }
     }
 }
 
@@ -50,48 +54,42 @@ const GUESTS_KEPT_BYTES_MAX: usize = 256 << 10;
 #[derive(Default)]
 pub(crate) struct Guests {
     keyspace: Option<Box<Keyspace>>,
-    effects: Effects,
+    /// What the command did to them, until it was handed out to their owners.
+    pub(super) effects: Effects,
 }
 
 impl Core {
     /// Lends the value of a key that the borrower holds.
     pub(crate) fn lend(&mut self, lent: &mut Lent, now_ms: i64, logged: &mut LoggedCommands) {
-        let Lent { loan, value, .. } = lent;
-        let db = loan.db as usize;
+        let Lent { loan, value, is_copy, .. } = lent;
         let shard = &mut self.shard;
-        let mut step = Step { db, now_ms, effects: &mut shard.effects };
-        *value = match loan.copy {
-            true => shard.keyspace.copy(&mut step, &loan.key),
-            false => shard.keyspace.take(&mut step, &loan.key),
-        };
+        let mut step = Step { db: loan.db as usize, now_ms, effects: &mut shard.effects };
+        if loan.reads {
+            let read = shard.keyspace.lend_to_read(&mut step, &loan.key);
+            // What is not there need not come back either.
+            *is_copy = read.as_ref().is_none_or(|(_, is_copy)| *is_copy);
+            *value = read.map(|(value, _)| value);
+        } else {
+            *value = shard.keyspace.lend_to_write(&mut step, &loan.key);
+        }
+        lent.logged = shard.log.is_on();
         shard.keep_background(logged, now_ms);
     }
 
     /// Takes a value back, or the new one instead.
-    pub(crate) fn take_back(&mut self, lent: Lent, now_ms: i64, logged: &mut LoggedCommands) {
-        let Lent { loan, value, changed } = lent;
-        let db = loan.db as usize;
+    pub(crate) fn take_back(&mut self, lent: Lent, now_ms: i64) {
+        let Lent { loan, value, .. } = lent;
+        let Some(value) = value else { return };
         let shard = &mut self.shard;
-        let exists = value.is_some();
-        if let Some(value) = value {
-            let mut step = Step { db, now_ms, effects: &mut shard.effects };
-            shard.keyspace.put(&mut step, &loan.key, value);
-            shard.effects.clear();
-        }
-        if !changed {
-            return;
-        }
-        if exists {
-            shard.keyspace.log_record(db, &loan.key, logged);
-        } else {
-            logged.push(db, &[b"DEL", &loan.key]);
-        }
-        shard.effects.modified(db, &loan.key);
-        shard.keep_background(logged, now_ms);
+        let mut step = Step { db: loan.db as usize, now_ms, effects: &mut shard.effects };
+        shard.keyspace.put(&mut step, &loan.key, value);
+        // Who changed it has said so.
+        shard.effects.clear();
     }
 
     /// Runs a command on what was lent for it. Its reply is appended to `out`; what has to go back
-    /// is left in `lent`. `may_wait`: as [`ShardRequest::may_wait`].
+    /// is left in `lent`, what it did to whose keys in the effects of the guests. `may_wait`: as
+    /// [`ShardRequest::may_wait`].
     pub(crate) fn run_on_lent(
         &mut self,
         (command, sender, now_ms): (&Owned, &Sender, i64),
@@ -104,14 +102,10 @@ impl Core {
         keyspace.configure(*self.shard.keyspace.settings());
         keyspace.tick(now_ms);
         let effects = &mut guests.effects;
-        effects.want(Wanted { modified: true, ..Wanted::default() });
-        for Lent { loan, value, .. } in lent.iter_mut() {
-            if let Some(value) = value.take() {
-                let mut step = Step { db: loan.db as usize, now_ms, effects: &mut *effects };
-                keyspace.put(&mut step, &loan.key, value);
-            }
-        }
-        effects.clear();
+        let events = self.shard.effects.wanted().events;
+        let records = lent.iter().any(|lent| lent.logged);
+        effects.want(Wanted { events, modified: true, records });
+        move_in(&mut keyspace, lent, now_ms, effects);
         std::mem::swap(&mut self.shard.keyspace, &mut keyspace);
         std::mem::swap(&mut self.shard.effects, effects);
         let request = ShardRequest {
@@ -127,25 +121,13 @@ impl Core {
         let took_ns = self.shard.run_to(&mut Sink::Nothing, &request, meters, out);
         std::mem::swap(&mut self.shard.keyspace, &mut keyspace);
         std::mem::swap(&mut self.shard.effects, effects);
-        // What a pause hides goes back as it came.
-        keyspace.set_expiry(ExpiryMode::Ignore);
-        note_changed(lent, effects);
-        lent.retain_mut(|Lent { loan, value, .. }| {
-            let mut step = Step { db: loan.db as usize, now_ms, effects: &mut *effects };
-            if loan.copy {
-                keyspace.remove(&mut step, &loan.key);
-            } else {
-                *value = keyspace.take(&mut step, &loan.key);
-            }
-            !loan.copy
-        });
-        let is_large = keyspace.bytes_reserved() > GUESTS_KEPT_BYTES_MAX;
-        for db in 0..keyspace.database_count() {
-            if is_large || keyspace.key_count(db) > 0 {
-                keyspace.flush(db, effects);
-            }
-        }
-        effects.clear();
+        debug_assert!(
+            !(records && effects.logs_verbatim()),
+            "'{}' has keys of several slots, and leaves its log to the request",
+            command.command.spec.name
+        );
+        move_out(&mut keyspace, lent, now_ms, &mut self.shard.effects);
+        self.shard.effects.clear();
         // Huge values that nobody wants any more are freed in slices, in the background.
         self.shard.keyspace.doomed_mut().take_over(keyspace.doomed_mut());
         guests.keyspace = Some(keyspace);
@@ -164,27 +146,45 @@ impl Core {
     }
 }
 
-/// Notes which of these were changed.
-fn note_changed(lent: &mut [Lent], effects: &Effects) {
-    let modified = || effects.modified_keys().map(|of| (of.db, of.key));
-    let few = lent.len() <= FEW;
-    let mut sorted: Vec<_> = if few { Vec::new() } else { modified().collect() };
-    sorted.sort_unstable();
-    for Lent { loan, changed, .. } in lent {
-        let own = (loan.db as usize, &*loan.key);
-        *changed = match few {
-            true => modified().any(|it| it == own),
-            false => sorted.binary_search(&own).is_ok(),
-        };
+/// Puts guests up. Leaves nothing in `effects`.
+fn move_in(keyspace: &mut Keyspace, lent: &mut [Lent], now_ms: i64, effects: &mut Effects) {
+    for Lent { loan, value, .. } in lent {
+        if let Some(value) = value.take() {
+            let mut step = Step { db: loan.db as usize, now_ms, effects: &mut *effects };
+            keyspace.put(&mut step, &loan.key, value);
+        }
+    }
+    effects.clear();
+}
+
+/// Leaves in `lent` what has to go back, and nothing in the keyspace. What that leaves in `effects`
+/// says nothing.
+fn move_out(keyspace: &mut Keyspace, lent: &mut Vec<Lent>, now_ms: i64, effects: &mut Effects) {
+    // What a pause hides goes back as it came.
+    keyspace.set_expiry(ExpiryMode::Ignore);
+    lent.retain_mut(|Lent { loan, value, is_copy, .. }| {
+        let mut step = Step { db: loan.db as usize, now_ms, effects: &mut *effects };
+        if *is_copy {
+            keyspace.remove(&mut step, &loan.key);
+        } else {
+            *value = keyspace.take(&mut step, &loan.key);
+        }
+        !*is_copy
+    });
+    let is_large = keyspace.bytes_reserved() > GUESTS_KEPT_BYTES_MAX;
+    for db in 0..keyspace.database_count() {
+        if is_large || keyspace.key_count(db) > 0 {
+            keyspace.flush(db, effects);
+        }
     }
 }
 
-/// Of so many keys each is compared with all that were modified: sorting would take longer.
-const FEW: usize = 4;
-
 #[cfg(test)]
 mod tests {
+    use keyspace::{EventClass, Wanted};
+
     use crate::fixture::Fixture;
+    use crate::shard::Told;
 
     const HUGE: usize = 3 << 20;
 
@@ -208,15 +208,52 @@ mod tests {
         let (mut server, client, one, other) = server();
         let huge = "x".repeat(HUGE);
         server.ask_words(client, &["SET", one, &huge]);
-        // The copy that was lent goes when the command has made its own.
+        // The value itself was lent, and has gone back: no copy but the one that was asked for.
         assert_eq!(server.ask(client, &format!("COPY {one} {other}")), ":1\r\n");
-        assert_eq!(pending(&server), 1);
+        assert_eq!(pending(&server), 0);
+        assert_eq!(server.ask(client, &format!("STRLEN {one}")), format!(":{HUGE}\r\n"));
         // The value that was renamed over.
         assert_eq!(server.ask(client, &format!("RENAME {one} {other}")), "+OK\r\n");
-        assert_eq!(pending(&server), 2);
+        assert_eq!(pending(&server), 1);
         let strlen = server.ask(client, &format!("STRLEN {other}"));
         assert_eq!(strlen, format!(":{HUGE}\r\n"));
         assert_eq!(server.ask(client, &format!("EXISTS {one}")), ":0\r\n");
+    }
+
+    #[test]
+    fn events_of_lent_values_arrive_where_their_keys_live_and_in_order() {
+        let (mut server, client, one, other) = server();
+        let events = EventClass::ALL.with(EventClass::NEW).with(EventClass::KEY_MISS);
+        for core in &mut server.cores {
+            core.shard.effects.want(Wanted { events, ..core.shard.effects.wanted() });
+        }
+        let told = |server: &mut Fixture, shard: usize| -> Vec<String> {
+            let told = std::mem::take(&mut server.cores[shard].shard.told);
+            let text = |it: &Told| format!("{} {} {}", it.db, it.name, it.key.escape_ascii());
+            told.iter().map(text).collect()
+        };
+        server.ask(client, &format!("SET {one} v"));
+        server.ask(client, &format!("RENAME {one} {other}"));
+        let of = |names: &[&str], key: &str| -> Vec<String> {
+            names.iter().map(|name| format!("0 {name} {key}")).collect()
+        };
+        assert_eq!(told(&mut server, 0), of(&["new", "set", "rename_from"], one));
+        assert_eq!(told(&mut server, 1), of(&["new", "rename_to"], other));
+        server.ask(client, "MULTI");
+        for line in [
+            format!("COPY {other} {one}"),
+            format!("APPEND {one} x"),
+            format!("BITOP OR {other} {one} {{{one}}}none"),
+            format!("RENAME {one} {other}"),
+        ] {
+            server.ask(client, &line);
+        }
+        server.ask(client, "EXEC");
+        let mut of_one = of(&["new", "copy_to", "append"], one);
+        of_one.push(format!("0 keymiss {{{one}}}none"));
+        of_one.extend(of(&["rename_from"], one));
+        assert_eq!(told(&mut server, 0), of_one);
+        assert_eq!(told(&mut server, 1), of(&["set", "rename_to"], other));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! when the transaction settles, as one part, so that recovery has all of it or nothing.
 
 use durability::{Participants, TransactionId};
+use keyspace::Effects;
 use resp::CommandError;
 
 use super::holds::{Claimed, Hashes};
@@ -30,6 +31,8 @@ pub(crate) struct Stage {
     pub(crate) watcher: Option<Watcher>,
     /// Values that come back, or come anew.
     pub(crate) back: Vec<Lent>,
+    /// What a command did to keys of this shard, on what was lent to it.
+    pub(crate) done: Effects,
     /// Keys whose values are wanted; on the way home, with the values.
     pub(crate) lent: Vec<Lent>,
     /// What changes in the lines of who waits, when it settles.
@@ -52,6 +55,7 @@ impl Default for Stage {
             claim: None,
             watcher: None,
             back: Vec::new(),
+            done: Effects::new(),
             lent: Vec::new(),
             lining: None,
             settle: None,
@@ -65,9 +69,11 @@ impl Stage {
     /// Makes it a stage that wants nothing yet. The memory of its vectors serves again.
     pub(crate) fn begin(&mut self, id: TransactionId, now_ms: i64) {
         let (mut back, mut lent) = (std::mem::take(&mut self.back), std::mem::take(&mut self.lent));
+        let mut done = std::mem::take(&mut self.done);
         back.clear();
         lent.clear();
-        *self = Self { id, now_ms, back, lent, ..Self::default() };
+        done.clear();
+        *self = Self { id, now_ms, back, done, lent, ..Self::default() };
     }
 
     /// The shard claims a key with this hash.
@@ -80,7 +86,8 @@ impl Stage {
 
     /// Whether it is small enough to be kept for the next use.
     pub(crate) fn is_worth_keeping(&self) -> bool {
-        self.back.capacity().max(self.lent.capacity()) * size_of::<Lent>() <= KEPT_BYTES_MAX
+        let lent_bytes = self.back.capacity().max(self.lent.capacity()) * size_of::<Lent>();
+        lent_bytes.max(self.done.capacity()) <= KEPT_BYTES_MAX
     }
 
     /// Whether it settles its transaction, and may have left a part in the log.
@@ -111,8 +118,9 @@ impl Core {
         let (id, now_ms) = (stage.id, stage.now_ms);
         let mut logged = self.shard.held_logs.take(id);
         for lent in stage.back.drain(..) {
-            self.take_back(lent, now_ms, &mut logged);
+            self.take_back(lent, now_ms);
         }
+        self.shard.take_over(&mut stage.done, &mut logged, now_ms);
         if !commands.is_empty() {
             let mut sink = Sink::Kept { commands: &mut logged, now_ms };
             self.run_staged(work, commands, reply, &mut sink);

@@ -43,7 +43,7 @@ fn btake(
         reply.bulk(&value);
         shard.remove(key);
         shard.changed(EventClass::GENERIC, "del", key);
-        shard.effects.log_instead(db, &[b"DEL", key]);
+        shard.effects.log(db, key, &[b"DEL", key]);
         return Ok(Outcome::Done);
     }
     Ok(Outcome::Wait(Box::new(Wait::new(1..last, timeout_ms, Otherwise::NullArray))))
@@ -83,7 +83,8 @@ fn bmove(
         shard.effects.add_dirty(1);
         shard.effects.modified(db, source);
         shard.effects.modified(db, target);
-        shard.effects.log_instead(db, &[b"RENAME", source, target]);
+        shard.log_value(db, target);
+        shard.log_gone(db, source);
     }
     Ok(Outcome::Done)
 }

@@ -243,7 +243,7 @@ fn expiry_between_stages_is_logged_before_the_part() {
     for (shard, core) in server.cores.iter_mut().enumerate() {
         let file = std::fs::File::create(folder.join(shard.to_string())).unwrap();
         let segment = Segment::resume(0, FsyncPolicy::No, 0);
-        core.shard.log.turn_on(shard as u16, Box::new(file), segment, 0);
+        core.shard.turn_log_on(shard as u16, Box::new(file), segment, 0);
     }
     let (a, b, k) = (on("a", 0, 2), on("b", 1, 2), on("k", 1, 2));
     let c = server.connect(0);
@@ -284,7 +284,7 @@ fn expiry_in_a_read_only_held_transaction_is_logged() {
     for (shard, core) in server.cores.iter_mut().enumerate() {
         let file = std::fs::File::create(folder.join(shard.to_string())).unwrap();
         let segment = Segment::resume(0, FsyncPolicy::No, 0);
-        core.shard.log.turn_on(shard as u16, Box::new(file), segment, 0);
+        core.shard.turn_log_on(shard as u16, Box::new(file), segment, 0);
     }
     let (l, k) = (on("l", 0, 2), on("k", 1, 2));
     let c = server.connect(0);

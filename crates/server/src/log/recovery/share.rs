@@ -1,14 +1,15 @@
 //! A shard's share of a log that another number of shards wrote.
 //!
-//! Then every shard reads all segments and runs the records of its own slots. A command whose keys
-//! depend on each other (RENAME, COPY, MSETNX, BITOP) had them all on one shard, and may have them
-//! on several now: such slots are *tied* (`durability::SlotTies`). A shard runs what concerns the
-//! slots tied to its own as well, and drops the keys of other shards in the end.
+//! Then every shard reads all segments and runs the records of its own slots: each record is about
+//! one. Only Redis writes records about several, on its one shard: those of a command that is split
+//! by key are split again, and of one whose keys depend on each other (RENAME, SUNIONSTORE) the
+//! slots are *tied* (`durability::SlotTies`). A shard runs what concerns the slots tied to its own
+//! as well, and drops the keys of other shards in the end.
 //!
 //! ```text
-//! log    SET {a}1 x    RENAME {a}1 {b}1    MSET {a}2 y {c}1 z
-//! ties   a~b           (MSET is split by key: nothing is tied)
-//! runs   owner of a, and of b:  SET, RENAME, MSET {a}2 y        owner of c:  MSET {c}1 z
+//! log of Redis    SET {a}1 x    RENAME {a}1 {b}1    MSET {a}2 y {c}1 z
+//! ties            a~b           (MSET is split by key: nothing is tied)
+//! runs            owner of a, and of b:  SET, RENAME, MSET {a}2 y        of c:  MSET {c}1 z
 //! ```
 
 use commands::{Across, ShardCommand};
@@ -30,6 +31,8 @@ pub(super) struct Share {
     needed: Vec<bool>,
     /// Whether other shards' slots are among the needed.
     borrows: bool,
+    /// Whether Redis wrote some of the log: only then a record may be about several slots.
+    of_redis: bool,
 }
 
 /// What a shard runs of a command.
@@ -41,7 +44,7 @@ pub(super) enum Take {
 }
 
 impl Share {
-    /// The shares of `shards` shards, by reading the whole log once.
+    /// The shares of `shards` shards. A log that Redis wrote is read once for it.
     pub(super) fn of_all<S: Storage>(
         storage: &S,
         plan: &RecoveryPlan,
@@ -49,20 +52,25 @@ impl Share {
         shards: usize,
     ) -> Result<Vec<Self>, RecoveryError> {
         let mut ties = SlotTies::new(SLOTS);
+        let of_redis = plan.is_of_redis();
+        let share = |ties: &mut SlotTies, shard| Self::new(ties, of_redis, (shard, shards));
+        if !of_redis {
+            return Ok((0..shards).map(|shard| share(&mut ties, shard)).collect());
+        }
         let mut replay = Replay::all(plan);
         let mut collect = |arguments: Arguments<'_>| {
             let (_, command) = find_command(registry, arguments)?;
             tie(&mut ties, command, arguments)
         };
         while replay.step(storage, STEP_BYTES, |it| collect(it.arguments))? == Progress::More {}
-        Ok((0..shards).map(|shard| Self::new(&mut ties, shard, shards)).collect())
+        Ok((0..shards).map(|shard| share(&mut ties, shard)).collect())
     }
 
-    fn new(ties: &mut SlotTies, shard: usize, shards: usize) -> Self {
+    fn new(ties: &mut SlotTies, of_redis: bool, (shard, shards): (usize, usize)) -> Self {
         let is_own = |slot| shard_of_slot(slot, shards) == shard;
         let needed = ties.needed(is_own);
         let borrows = (0..SLOTS).zip(&needed).any(|(slot, needed)| *needed && !is_own(slot));
-        Self { shard, shards, needed, borrows }
+        Self { shard, shards, needed, borrows, of_redis }
     }
 
     /// Whether records of other shards' keys are run, too.
@@ -83,12 +91,22 @@ impl Share {
     ) -> Result<Take, String> {
         let mut keys = 0;
         let mut own = Vec::new();
+        let (mut first, mut is_of_one) = (None, true);
         visit_keys(command, arguments, |at| {
+            let slot = slot_of(&arguments[at]);
+            is_of_one &= *first.get_or_insert(slot) == slot;
             keys += 1;
-            if self.needed[usize::from(slot_of(&arguments[at]))] {
+            if self.needed[usize::from(slot)] {
                 own.push(at);
             }
         })?;
+        if !is_of_one && !self.of_redis {
+            let name = command.spec.name;
+            return Err(format!(
+                "'{name}' has keys of several slots here: an earlier build wrote this, and only \
+                 as many shards as it had can read it"
+            ));
+        }
         Ok(match (own.len(), command.across) {
             (0, _) => Take::Nothing,
             (count, Across::Split { .. }) if count < keys => Take::Keys(own),

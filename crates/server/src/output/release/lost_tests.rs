@@ -28,7 +28,7 @@ impl Logged {
         for (shard, core) in server.cores.iter_mut().enumerate() {
             let file = File::create_new(folder.join(shard.to_string())).expect("a file");
             let segment = Segment::resume(0, FsyncPolicy::Always, 0);
-            core.shard.log.turn_on(shard as u16, Box::new(file), segment, 0);
+            core.shard.turn_log_on(shard as u16, Box::new(file), segment, 0);
         }
         Self { server, folder }
     }

@@ -1,6 +1,7 @@
 //! What a held transaction asks of each of its shards: claims, and values that are lent.
 
 use commands::Across;
+use keyspace::Effects;
 use spec::{KeyFlags, Subject, shard_of_slot, slot_of};
 
 use super::{Held, Participant};
@@ -63,17 +64,17 @@ impl Core {
         let argument = |at: usize| &arguments[at];
         let visited = owned.command.spec.each_key(arguments.len(), &argument, &mut |at, flags| {
             let key = &arguments[at];
-            let copy = flags.has(KeyFlags::RO);
+            let reads = flags.has(KeyFlags::RO);
             let db = db_of(arguments, at, db);
             let owner = shard_of_slot(slot_of(key), self.mail.shards()) as u16;
-            loans.push(Loan { db, key: key.into(), owner, copy });
+            loans.push(Loan { db, key: key.into(), owner, reads });
         });
         debug_assert!(visited.is_ok(), "a command whose keys cannot be found has one place");
-        // A key is lent once, and as a copy only if that is enough for every mention.
+        // A key is lent once, and to be read only if that is enough for every mention.
         loans.sort_by(|one, other| (one.db, &one.key).cmp(&(other.db, &other.key)));
         loans.dedup_by(|again, kept| {
             let same = again.db == kept.db && again.key == kept.key;
-            kept.copy &= again.copy || !same;
+            kept.reads &= again.reads || !same;
             same
         });
         loans
@@ -81,6 +82,15 @@ impl Core {
 }
 
 impl Held {
+    /// What a command did to guests, on its way to their owners.
+    pub(super) fn hand_out(&mut self, effects: &mut Effects, shards: usize, spare: &mut Spare) {
+        effects.each(|of, happened| {
+            let owner = shard_of_slot(slot_of(of.key), shards);
+            self.stage(owner, spare).done.add(of, happened);
+        });
+        effects.clear();
+    }
+
     /// What is to be asked next of a shard, which takes part from now on.
     pub(super) fn stage(&mut self, shard: usize, spare: &mut Spare) -> &mut Stage {
         let found = self.participants.iter().position(|it| it.shard == shard);
