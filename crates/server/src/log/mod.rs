@@ -5,7 +5,7 @@
 //! - `switch`: turning it on and off under load; `recovery`: what start-up reads back
 
 pub(crate) mod file;
-#[cfg(debug_assertions)]
+#[cfg(any(debug_assertions, test))]
 pub(crate) mod one_slot;
 pub(crate) mod recovery;
 pub(crate) mod shard_log;
