@@ -17,8 +17,8 @@
 //!    there;
 //! 5. [`LogDirectory::resume`] cuts the files, begins a new generation if the number of shards
 //!    changed, and says where each shard goes on writing ([`Tail`]);
-//! 6. [`Replay`], one per shard and in parallel, gives the commands. If the number of shards has
-//!    changed ([`RecoveryPlan::is_own`]), [`SlotTies`] are collected before.
+//! 6. [`Replay`], one per shard and in parallel, gives the commands. If Redis wrote some of
+//!    the log ([`RecoveryPlan::is_of_redis`]), [`SlotTies`] are collected before.
 //!
 //! Turning the log on at run time: [`LogDirectory::begin_generation`], one [`BaseWriter`] per
 //! shard, [`LogDirectory::commit_generation`].

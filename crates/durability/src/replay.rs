@@ -12,8 +12,8 @@
 //!   the whole server, and so does its twin in chain 1. The chains are aligned at these: all are
 //!   read up to their first such record, which is then given once ([`Scope::Whole`]), and so on.
 //!
-//! A command whose keys depend on each other, all of one shard when it ran, may have keys of
-//! several shards now: see [`crate::SlotTies`], and [`Replay::all`].
+//! What Redis logged of a command whose keys depend on each other may have keys of several shards
+//! now: see [`crate::SlotTies`], and [`Replay::all`].
 //!
 //! Generations follow one another; within a step of [`Replay::step`] the caller can yield.
 

@@ -1,9 +1,10 @@
-//! Which slots commands of the log have tied together: for recovery to another number of shards.
+//! Which slots commands of the log have tied together: for taking over a log that Redis wrote.
 //!
 //! A shard that replays a log of another number of shards keeps the records of its own slots. That
-//! is not enough for a command whose keys depend on each other: RENAME of keys that lived on one
-//! shard may now be of keys on two, and the shard of the new name needs the value of the old one,
-//! and so everything that ever made that value.
+//! is not enough for what Redis logs of a command whose keys depend on each other: RENAME of keys
+//! that lived on its one shard may now be of keys on two, and the shard of the new name needs the
+//! value of the old one, and so everything that ever made that value. This server's own records
+//! are each about one slot, and tie nothing.
 //!
 //! The way out: collect all such ties first; a shard then replays every slot that is tied, over
 //! however many steps, to one of its own, and drops the keys that are not its own at the end.

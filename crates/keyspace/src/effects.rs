@@ -171,12 +171,17 @@ impl Effects {
         Self::default()
     }
 
-    /// Forgets everything but `wanted` and the capacity of the buffers. O(1).
+    /// Forgets everything but `wanted` and the capacity of the buffers, where that is not large.
+    /// O(1).
     pub fn clear(&mut self) {
         self.dirty = 0;
         self.mode = LogMode::Verbatim;
-        self.before.clear();
-        self.records.clear();
+        if !self.before.commands.is_empty() {
+            self.before.clear();
+        }
+        if !self.records.commands.is_empty() {
+            self.records.clear();
+        }
         self.events.clear();
         self.modified.clear();
         self.databases.clear();

@@ -8,7 +8,7 @@
 //! commands: (db 0, ends at 22)              (db 0, ends at ...)
 //! ```
 
-/// Encoded commands in order. Reused: `clear` keeps the capacity.
+/// Encoded commands in order. Reused: `clear` keeps the capacity, unless a huge value went through.
 #[derive(Debug, Default)]
 pub struct LoggedCommands {
     /// RESP arrays, one after the other.
@@ -17,10 +17,16 @@ pub struct LoggedCommands {
     commands: Vec<(usize, usize)>,
 }
 
+/// Bytes that are kept for the next commands: a value that is larger is logged rarely.
+const KEPT_BYTES_MAX: usize = 64 << 10;
+
 impl LoggedCommands {
     /// Forgets all commands.
     pub fn clear(&mut self) {
         self.bytes.clear();
+        if self.bytes.capacity() > KEPT_BYTES_MAX {
+            self.bytes = Vec::new();
+        }
         self.commands.clear();
     }
 
@@ -110,6 +116,10 @@ mod tests {
         assert_eq!(logged.len(), 2);
         logged.clear();
         assert!(logged.is_empty() && logged.iter().next().is_none());
+        assert!(logged.capacity() > 0);
+        logged.push(0, &[b"SET", b"key", &[b'v'; 1 << 20]]);
+        logged.clear();
+        assert_eq!(logged.capacity(), 0, "what a huge value took is given back");
     }
 
     #[test]

@@ -96,7 +96,7 @@ pub(crate) enum Sink<'a> {
 
 impl Shard {
     pub(crate) fn new(keyspace: Keyspace, place: ShardPlace, limits: CommandLimits) -> Self {
-        Self {
+        let mut shard = Self {
             keyspace,
             effects: Effects::new(),
             log: Log::off(),
@@ -111,7 +111,9 @@ impl Shard {
             prefetched: Vec::new(),
             #[cfg(test)]
             told: Vec::new(),
-        }
+        };
+        shard.want_effects();
+        shard
     }
 
     /// Runs a command: its reply, or its error, is appended to `out`, what it changed to the log.
@@ -151,7 +153,10 @@ impl Shard {
             }
         }
         match sink {
-            Sink::Log => self.log.record(request.client.db, request.arguments, &self.effects),
+            Sink::Log => {
+                debug_assert!(self.effects.logs() || !self.log.is_on(), "nothing would be logged");
+                self.log.record(request.client.db, request.arguments, &self.effects);
+            }
             Sink::Kept { commands, .. } => {
                 let own = (request.client.db as usize, request.arguments.bytes());
                 self.effects.logged(own).for_each(|(db, it)| commands.push_encoded(db, it));
@@ -296,10 +301,6 @@ impl Shard {
         request: &ShardRequest<'_>,
         out: &mut Vec<u8>,
     ) -> Result<Outcome, CommandError> {
-        debug_assert!(
-            self.effects.wanted().records || !self.log.is_on(),
-            "nothing would be logged"
-        );
         let mut context = ShardContext {
             keyspace: &mut self.keyspace,
             db: request.client.db as usize,

@@ -181,3 +181,39 @@ fn visit_keys(
     let visited = command.spec.each_key(arguments.len(), &argument, &mut |at, _| visit(at));
     visited.map_err(|_| format!("the keys of '{}' cannot be found", command.spec.name))
 }
+
+#[cfg(test)]
+mod tests {
+    use durability::SlotTies;
+    use resp::{Arguments, Span};
+    use spec::SLOTS;
+
+    use super::{Share, Take};
+
+    /// What the first of two shards takes of a command.
+    fn take(line: &str, of_redis: bool) -> Result<Take, String> {
+        let (mut spans, mut at) = (Vec::new(), 0);
+        for word in line.split(' ') {
+            spans.push(Span { start: at, end: at + word.len() as u32 });
+            at += word.len() as u32 + 1;
+        }
+        let name = line.split(' ').next().unwrap_or_default();
+        let mut all = commands::FAMILIES.iter().flat_map(|family| family.iter());
+        let command = all.find(|it| it.spec.name == name).expect("a command");
+        let share = Share::new(&mut SlotTies::new(SLOTS), of_redis, (0, 2));
+        share.take(command, Arguments::new(line.as_bytes(), &spans))
+    }
+
+    #[test]
+    fn a_record_goes_to_the_shard_of_its_slot_and_only_redis_names_several() {
+        // b lives on the first shard, a on the second.
+        assert!(matches!(take("set b 1", false), Ok(Take::All)));
+        assert!(matches!(take("set a 1", false), Ok(Take::Nothing)));
+        assert!(matches!(take("mset b 1 {b}c 2", false), Ok(Take::All)));
+        assert!(matches!(take("mset b 1 a 2", true), Ok(Take::Keys(own)) if own == [1]));
+        for line in ["mset b 1 a 2", "rename a b"] {
+            let refused = take(line, false).err().expect("an older build's");
+            assert!(refused.contains("has keys of several slots"), "{refused}");
+        }
+    }
+}
