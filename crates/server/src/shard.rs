@@ -36,24 +36,30 @@ pub(crate) struct Shard {
     pub(crate) asked: Option<Box<Wait>>,
     /// Databases and hashes of the keys that are being brought near the processor.
     prefetched: Vec<(u32, table::Hash)>,
-    /// The events that this shard was told of.
-    #[cfg(test)]
-    pub(crate) told: Vec<Told>,
 }
 
-/// An event, as a test sees it.
+#[cfg(test)]
+thread_local! {
+    /// The events that the shards of a test were told of.
+    pub(crate) static TOLD: std::cell::RefCell<Vec<Told>> = const {
+        std::cell::RefCell::new(Vec::new())
+    };
+}
+
+/// An event that a shard was told of, as a test sees it.
 #[cfg(test)]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Told {
-    pub(crate) name: &'static str,
-    pub(crate) db: usize,
-    pub(crate) key: Vec<u8>,
+    pub(crate) shard: usize,
+    /// Database, name and key.
+    pub(crate) text: String,
 }
 
 #[cfg(test)]
 impl Told {
-    fn of(event: keyspace::Event<'_>) -> Self {
-        Self { name: event.name, db: event.of.db, key: event.of.key.to_vec() }
+    fn of(shard: usize, event: keyspace::Event<'_>) -> Self {
+        let keyspace::Event { name, of, .. } = event;
+        Self { shard, text: format!("{} {name} {}", of.db, of.key.escape_ascii()) }
     }
 }
 
@@ -109,8 +115,6 @@ impl Shard {
             waiting: Lines::default(),
             asked: None,
             prefetched: Vec::new(),
-            #[cfg(test)]
-            told: Vec::new(),
         };
         shard.want_effects();
         shard
@@ -205,7 +209,9 @@ impl Shard {
     /// Tells who watches keys or waits for them what happened to them.
     fn notice(&mut self, effects: &Effects, now_ms: i64) {
         #[cfg(test)]
-        self.told.extend(effects.events().map(Told::of));
+        TOLD.with_borrow_mut(|told| {
+            told.extend(effects.events().map(|event| Told::of(self.place.index, event)));
+        });
         if !self.watchers.is_empty() {
             self.watchers.notice(effects, &self.keyspace, now_ms);
         }

@@ -184,7 +184,7 @@ mod tests {
     use keyspace::{EventClass, Wanted};
 
     use crate::fixture::Fixture;
-    use crate::shard::Told;
+    use crate::shard::{TOLD, Told};
 
     const HUGE: usize = 3 << 20;
 
@@ -227,18 +227,19 @@ mod tests {
         for core in &mut server.cores {
             core.shard.effects.want(Wanted { events, ..core.shard.effects.wanted() });
         }
-        let told = |server: &mut Fixture, shard: usize| -> Vec<String> {
-            let told = std::mem::take(&mut server.cores[shard].shard.told);
-            let text = |it: &Told| format!("{} {} {}", it.db, it.name, it.key.escape_ascii());
-            told.iter().map(text).collect()
+        let told = |shard: usize| -> Vec<String> {
+            let of_shard = |it: &mut Told| it.shard == shard;
+            let told =
+                TOLD.with_borrow_mut(|told| told.extract_if(.., of_shard).collect::<Vec<_>>());
+            told.into_iter().map(|it| it.text).collect()
         };
         server.ask(client, &format!("SET {one} v"));
         server.ask(client, &format!("RENAME {one} {other}"));
         let of = |names: &[&str], key: &str| -> Vec<String> {
             names.iter().map(|name| format!("0 {name} {key}")).collect()
         };
-        assert_eq!(told(&mut server, 0), of(&["new", "set", "rename_from"], one));
-        assert_eq!(told(&mut server, 1), of(&["new", "rename_to"], other));
+        assert_eq!(told(0), of(&["new", "set", "rename_from"], one));
+        assert_eq!(told(1), of(&["new", "rename_to"], other));
         server.ask(client, "MULTI");
         for line in [
             format!("COPY {other} {one}"),
@@ -252,8 +253,8 @@ mod tests {
         let mut of_one = of(&["new", "copy_to", "append"], one);
         of_one.push(format!("0 keymiss {{{one}}}none"));
         of_one.extend(of(&["rename_from"], one));
-        assert_eq!(told(&mut server, 0), of_one);
-        assert_eq!(told(&mut server, 1), of(&["set", "rename_to"], other));
+        assert_eq!(told(0), of_one);
+        assert_eq!(told(1), of(&["set", "rename_to"], other));
     }
 
     #[test]
