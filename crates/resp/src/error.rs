@@ -234,6 +234,8 @@ errors! {
     variable {
         /// `ERR wrong number of arguments for 'x' command`; a subcommand is `client|id`.
         WrongArity(&'static str),
+        /// `ERR Command 'x' not allowed inside a transaction`: Valkey's text, for what Redis queues.
+        NotInside(&'static str),
         /// `ERR invalid expire time in 'x' command`.
         InvalidExpire(&'static str),
         /// `ERR value is out of range, value must between a and b`.
@@ -314,6 +316,9 @@ impl CommandError {
         match self {
             Self::WrongArity(name) => {
                 put(&["ERR wrong number of arguments for '", name, "' command"]);
+            }
+            Self::NotInside(name) => {
+                put(&["ERR Command '", name, "' not allowed inside a transaction"]);
             }
             Self::InvalidExpire(name) => put(&["ERR invalid expire time in '", name, "' command"]),
             Self::OutsideRange { least, most } => {

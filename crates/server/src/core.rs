@@ -283,7 +283,7 @@ impl Core {
         let unread = std::mem::take(&mut connection.input.pending);
         self.shard.keyspace.doomed_mut().push_bytes(unread);
         self.end_watching(connection.session.multi.take_watching());
-        self.shared.connection_closed(self.mail.shard);
+        self.shared.client_gone(self.mail.shard);
         Some(connection)
     }
 

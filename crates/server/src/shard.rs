@@ -79,7 +79,7 @@ pub(crate) struct ShardRequest<'a> {
     pub(crate) client: Client,
     /// The moment that it sees: the tick's, or that of the transaction which it is part of.
     pub(crate) now_ms: i64,
-    /// Whether it counts as a call.
+    /// Whether it counts as a call here, and its error as one: not where several shards run it.
     pub(crate) counted: bool,
     /// Whether it may wait for keys: then, if it wants to, it has replied nothing and
     /// [`Shard::asked`] says so. Otherwise it replies what it would when its time is over.
@@ -153,7 +153,9 @@ impl Shard {
             Err(error) => {
                 out.truncate(before);
                 Writer::new(out, request.client.protocol).error(&error);
-                statistics.count_error(&error);
+                if request.counted {
+                    statistics.count_error(&error);
+                }
             }
         }
         match sink {
@@ -174,6 +176,8 @@ impl Shard {
         let took_ns = time.now_ns() - began_ns;
         if counted {
             statistics.count_call(request.number, took_ns, failed);
+        } else {
+            statistics.ticks.note_call(request.number, took_ns);
         }
         took_ns
     }

@@ -21,6 +21,8 @@ pub(crate) struct Shared {
     pub(crate) sequences: Sequences,
     /// Connections in MONITOR.
     pub(crate) monitors: AtomicUsize,
+    /// Clients: `maxclients` bounds them.
+    clients: AtomicUsize,
     /// The configuration as last set: core threads have copies of their own, renewed by CONFIG SET.
     config: Mutex<Config>,
     /// From which every core thread derives the same hash function.
@@ -109,7 +111,10 @@ impl Identity {
 struct PerCore {
     ring: AtomicI32,
     connections: AtomicUsize,
-    memory_bytes: AtomicI64,
+    /// Slabs of records: what no other thread gives back.
+    record_bytes: AtomicI64,
+    /// What its thread took from the allocator and did not give back.
+    heap_bytes: AtomicI64,
     /// Read by nobody else: the others look at the count.
     log_refuses: AtomicBool,
 }
@@ -126,6 +131,7 @@ impl Shared {
                 random: AtomicU64::new(seed),
             },
             monitors: AtomicUsize::new(0),
+            clients: AtomicUsize::new(0),
             config: Mutex::new(config),
             hash_seed: seed,
             identity,
@@ -238,25 +244,48 @@ impl Shared {
         self.cores[shard].connections.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A connection of `shard` is gone.
-    pub(crate) fn connection_closed(&self, shard: usize) {
+    /// Whether a connection may be one of `clients_max` clients: it is one then. All core threads
+    /// ask this one count, so that there are exactly so many, whoever comes at the same time.
+    pub(crate) fn admit_client(&self, clients_max: usize) -> bool {
+        let more = |clients: usize| (clients < clients_max).then_some(clients + 1);
+        self.clients.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    /// A connection of `shard` that was no client is gone.
+    pub(crate) fn connection_refused(&self, shard: usize) {
         self.cores[shard].connections.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Connections of all core threads.
-    pub(crate) fn connections(&self) -> usize {
-        self.cores.iter().map(|core| core.connections.load(Ordering::Relaxed)).sum()
+    /// A client of `shard` is gone.
+    pub(crate) fn client_gone(&self, shard: usize) {
+        self.connection_refused(shard);
+        self.clients.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Says how much memory a shard and its connections use.
-    pub(crate) fn publish_memory(&self, shard: usize, bytes: i64) {
-        self.cores[shard].memory_bytes.store(bytes, Ordering::Relaxed);
+    /// Says how much memory a shard and its connections use: slabs of records, and what its thread
+    /// has from the allocator.
+    pub(crate) fn publish_memory(&self, shard: usize, records: i64, heap: i64) {
+        self.cores[shard].record_bytes.store(records, Ordering::Relaxed);
+        self.cores[shard].heap_bytes.store(heap, Ordering::Relaxed);
+    }
+
+    /// Takes note of the memory in use, for `used_memory_peak`. What threads gave back of each
+    /// other's is not published at one moment, so the allocator is asked instead, which knows.
+    pub(crate) fn note_memory_peak(&self) {
+        let records = self.cores.iter().map(|it| it.record_bytes.load(Ordering::Relaxed));
+        let records: i64 = records.sum();
+        let allocated = self.memory_gauge.read().allocated;
+        self.memory_gauge.note(allocated + records.max(0).unsigned_abs());
     }
 
     /// Memory that the server uses: what it took to start, all shards and connections. What INFO
     /// shows as `used_memory` and what `maxmemory` bounds.
     pub(crate) fn memory_bytes(&self) -> u64 {
-        let sum: i64 = self.cores.iter().map(|it| it.memory_bytes.load(Ordering::Relaxed)).sum();
+        let of = |core: &PerCore| {
+            let [records, heap] = [&core.record_bytes, &core.heap_bytes];
+            records.load(Ordering::Relaxed) + heap.load(Ordering::Relaxed)
+        };
+        let sum: i64 = self.cores.iter().map(of).sum();
         let grown = sum.max(0).unsigned_abs() + datatypes::mapped_bytes() as u64;
         self.memory_gauge.startup() + grown
     }
@@ -300,7 +329,8 @@ impl PerCore {
         Self {
             ring: AtomicI32::new(-1),
             connections: AtomicUsize::new(0),
-            memory_bytes: AtomicI64::new(0),
+            record_bytes: AtomicI64::new(0),
+            heap_bytes: AtomicI64::new(0),
             log_refuses: AtomicBool::new(false),
         }
     }
@@ -309,6 +339,21 @@ impl PerCore {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn there_are_exactly_as_many_clients_as_may_be() {
+        let shared = Shared::new(3, Config::default(), Identity::new(None, 0), 1);
+        assert!(shared.admit_client(2));
+        // Two come at the same moment: both are on their way to their homes.
+        let homes = [shared.place_connection(), shared.place_connection()];
+        assert!(shared.admit_client(2), "there is room for one of them");
+        assert!(!shared.admit_client(2));
+        shared.connection_refused(homes[1]);
+        assert!(!shared.admit_client(1), "fewer are allowed now than there are");
+        shared.client_gone(homes[0]);
+        assert!(!shared.admit_client(1));
+        assert!(shared.admit_client(2));
+    }
 
     #[test]
     fn a_refusal_counts_once_however_often_it_is_said() {

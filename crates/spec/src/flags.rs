@@ -59,6 +59,9 @@ impl Flags {
     /// Has to be allowed by `enable-debug-command`. Its subcommands are one command to statistics,
     /// and what is wrong with their words is said in one way. Not public.
     pub const DEBUGS: Self = Self(1 << 23);
+    /// Chooses whether replies are sent: without some of them the array that EXEC announces would
+    /// not be whole. Not public.
+    pub const SWITCHES_REPLIES: Self = Self(1 << 24);
 
     /// All flags of `self` and of `other`.
     #[must_use]

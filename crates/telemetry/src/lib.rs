@@ -41,6 +41,7 @@ pub use latency_report::LatencySummary;
 pub use log::{LogControl, LogError, LogLevel, LogSettings, UnknownLogLevel, start_log};
 pub use rate::{RATE_SAMPLES, Rate, Rates};
 pub use slow_log::{
-    SLOW_ARGUMENT_BYTES_MAX, SLOW_ARGUMENTS_MAX, SlowCall, SlowEntry, SlowLog, SlowLogSettings,
+    SLOW_ARGUMENT_BYTES_MAX, SLOW_ARGUMENTS_MAX, SlowCall, SlowCallWords, SlowEntry, SlowLog,
+    SlowLogSettings, SlowWords,
 };
 pub use watchdog::{LongTick, Watchdog};

@@ -91,6 +91,11 @@ impl Input {
 }
 
 impl Output {
+    /// What the replies take that are here and not sent.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.bytes.capacity() + self.sending.map_or(0, |sending| sending.length)
+    }
+
     /// Bytes that the client has not taken.
     #[inline]
     pub(crate) fn pending_bytes(&self) -> usize {
@@ -136,6 +141,16 @@ impl Connection {
     /// Whether it waits for keys, as far as is known here.
     pub(crate) fn is_blocked(&self) -> bool {
         self.waiting.as_ref().is_some_and(|blocked| blocked.tried_in_vain)
+    }
+
+    /// What it takes in all: itself, its buffers, its names, what it has queued.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.input.pending.capacity()
+            + self.output.heap_bytes()
+            + self.pipeline.heap_bytes()
+            + self.session.multi.heap_bytes()
+            + self.session.identity.heap_bytes()
     }
 
     /// Bytes of replies that are here: in the output, or waiting for their turn.

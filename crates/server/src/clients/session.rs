@@ -39,6 +39,13 @@ pub(crate) struct Identity {
     pub(crate) library_version: Vec<u8>,
 }
 
+impl Identity {
+    /// What the names take.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.name.capacity() + self.library.capacity() + self.library_version.capacity()
+    }
+}
+
 /// Whether replies are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Replies {

@@ -5,6 +5,7 @@
 
 use resp::{Arguments, CommandError, Writer};
 use spec::{Flags, Spec};
+use telemetry::SlowWords;
 
 use crate::clients::connection::Connection;
 use crate::clients::connections::ConnectionKey;
@@ -72,6 +73,7 @@ pub(crate) fn run(
 ) {
     // As before a command of a shard: what INFO says is true after it.
     core.make_room();
+    core.note_last_command(key, Some(entry));
     let mut reply = std::mem::take(&mut core.reply);
     let call = Call { entry, command, arguments };
     let exec = perform(core, key, &call, &mut reply, &mut |core, question| {
@@ -137,7 +139,6 @@ fn perform(
 ) -> Option<Exec> {
     let Call { entry, command, arguments } = *call;
     let connection = core.connections.find(key)?;
-    connection.session.activity.last_command = entry.number + 1;
     connection.session.activity.commands += 1;
     let protocol = connection.session.client.protocol;
     let began_ns = core.time.now_ns();
@@ -165,9 +166,9 @@ fn perform(
             && !entry.spec.flags.has(Flags::SKIP_SLOWLOG)
             && let Some(connection) = core.connections.find(key)
         {
-            let words = shown(arguments, &hidden);
+            let words = SlowWords::texts_of(shown(arguments, &hidden).into_iter());
             let unix_s = core.time.unix_us() / 1_000_000;
-            core.statistics.log_slow(&connection.session, &words, took_ns / 1000, unix_s);
+            core.statistics.log_slow(&connection.session, words, took_ns / 1000, unix_s);
         }
     }
     if exec.is_none() && core.shared.has_monitors() {

@@ -52,12 +52,14 @@ fn get(
     };
     Ok(Then::Ask(Question::new(
         move |core| -> Vec<SlowEntry> {
-            core.statistics.slow_log.newest().take(count).cloned().collect()
+            core.statistics.slow_calls().newest().take(count).cloned().collect()
         },
-        move |_, parts, reply| {
+        move |core, parts, reply| {
+            let entries_max = core.settings.telemetry.slow_log.entries_max;
             let mut entries: Vec<SlowEntry> = parts.into_iter().flatten().collect();
             entries.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.id));
-            entries.truncate(count);
+            // Further ones may have come while the core threads were asked.
+            entries.truncate(count.min(entries_max));
             reply.array(entries.len());
             for entry in &entries {
                 write_entry(entry, reply);
@@ -80,8 +82,8 @@ fn write_entry(entry: &SlowEntry, reply: &mut Writer<'_>) {
     reply.bulk(&entry.client_name);
 }
 
-/// `SLOWLOG LEN`: how many entries there are. Each core thread keeps up to `slowlog-max-len`; what
-/// is beyond that in all is not counted, as it is not shown by Redis either.
+/// `SLOWLOG LEN`: how many entries there are: at most `slowlog-max-len` on all core threads
+/// together.
 const LEN: SessionCommand = SessionCommand {
     spec: Spec::new("slowlog|len", Arity::exactly(2), Group::Server, "2.2.12")
         .flags(FLAGS)
@@ -93,7 +95,7 @@ const LEN: SessionCommand = SessionCommand {
 
 fn len(_: &mut Context<'_>, _: Arguments<'_>, _: &mut Writer<'_>) -> Result<Then, CommandError> {
     Ok(Then::Ask(Question::new(
-        |core| core.statistics.slow_log.len(),
+        |core| core.statistics.slow_calls().len(),
         |core, parts, reply| {
             let entries_max = core.settings.telemetry.slow_log.entries_max;
             reply.count(parts.into_iter().sum::<usize>().min(entries_max));
@@ -182,14 +184,26 @@ mod tests {
         let (one, other) = (server.connect(0), server.connect(1));
         server.ask(one, "CONFIG SET slowlog-log-slower-than 0 slowlog-max-len 4");
         for number in 0..10 {
-            server.ask(if number % 2 == 0 { one } else { other }, &format!("ECHO {number}"));
+            // The last ones are all of one core thread: the other has older ones only.
+            let client = if number % 2 == 0 || number > 5 { one } else { other };
+            server.ask(client, &format!("ECHO {number}"));
         }
+        assert!(server.ask(one, "SLOWLOG GET -1").starts_with("*4\r\n"), "of the whole server");
         server.ask(one, "CONFIG SET slowlog-log-slower-than -1");
-        let reply = server.ask(one, "SLOWLOG GET 3");
+        let reply = server.ask(one, "SLOWLOG GET 4");
         let at = |word: &str| reply.find(word).unwrap_or_else(|| panic!("{word} in {reply}"));
         // The command that switched it off found it switched off when it was measured.
         assert!(at("$1\r\n9\r\n") < at("$1\r\n8\r\n"), "{reply}");
-        assert_eq!(server.ask(other, "SLOWLOG LEN"), ":4\r\n", "each keeps four, four are shown");
+        assert_eq!(server.ask(other, "SLOWLOG LEN"), ":4\r\n", "four of all core threads");
+        assert!(server.ask(other, "SLOWLOG GET -1").starts_with("*4\r\n"));
+        assert!(server.ask(other, "SLOWLOG GET 100").starts_with("*4\r\n"));
+        // What has gone does not come back.
+        server.ask(one, "CONFIG SET slowlog-max-len 100");
+        assert_eq!(server.ask(other, "SLOWLOG LEN"), ":4\r\n");
+        server.ask(one, "CONFIG SET slowlog-max-len 2");
+        assert!(server.ask(other, "SLOWLOG GET -1").starts_with("*2\r\n"));
+        server.ask(one, "CONFIG SET slowlog-max-len 100");
+        assert_eq!(server.ask(other, "SLOWLOG LEN"), ":2\r\n");
         assert_eq!(server.ask(other, "SLOWLOG GET 0"), "*0\r\n");
         assert_eq!(server.ask(other, "SLOWLOG RESET"), "+OK\r\n");
         assert_eq!(server.ask(one, "SLOWLOG GET -1"), "*0\r\n");

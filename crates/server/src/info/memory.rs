@@ -48,8 +48,7 @@ pub(crate) fn gather_memory(core: &mut Core) -> MemoryPart {
         ..MemoryPart::default()
     };
     for connection in core.connections.iter() {
-        let buffers = connection.input.pending.capacity() + connection.output.bytes.capacity();
-        part.clients += (size_of_val(connection) + buffers) as u64;
+        part.clients += connection.memory_bytes() as u64;
         part.connections += 1;
     }
     for (db, stats) in core.shard.keyspace.database_stats() {
@@ -85,9 +84,9 @@ impl Memory {
         }
         let gauge = &core.shared.memory_gauge;
         let MemoryPart { clients, connections, log_buffers, keys, databases } = all;
-        let (mut reading, startup) = (gauge.read(), gauge.startup());
         let used = core.shared.memory_bytes();
-        reading.peak = reading.peak.max(used);
+        gauge.note(used);
+        let (reading, startup) = (gauge.read(), gauge.startup());
         Self { reading, startup, clients, connections, log_buffers, used, keys, databases }
     }
 
@@ -192,6 +191,7 @@ fn write_ratios(memory: &Memory, lines: &mut Lines) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::Fixture;
 
     fn memory(allocated: u64, startup: u64, keys: u64) -> Memory {
         let reading = Reading { allocated, peak: 2 * allocated, ..Reading::default() };
@@ -207,6 +207,30 @@ mod tests {
             keys,
             databases,
         }
+    }
+
+    #[test]
+    fn the_peak_is_seen_though_nobody_asked() {
+        const HUGE: usize = 64 << 20;
+        let mut server = Fixture::new(2);
+        let client = server.connect(1);
+        server.ask_words(client, &["SET", "k", &"x".repeat(HUGE)]);
+        // A reading is good for a tenth of a second.
+        std::thread::sleep(std::time::Duration::from_millis(120));
+        server.cores[0].begin_tick();
+        server.cores[0].run_background();
+        server.ask(client, "FLUSHALL SYNC");
+        while server.cores.iter().any(|core| !core.shard.keyspace.doomed().is_empty()) {
+            server.cores.iter_mut().for_each(|core| core.run_background());
+        }
+        let reply = server.ask(client, "INFO memory");
+        let field = |name: &str| -> usize {
+            let line = reply.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            line.and_then(|value| value.parse().ok()).expect("a field of INFO is a number")
+        };
+        let (used, peak) = (field("used_memory"), field("used_memory_peak"));
+        // Other tests use memory of this process meanwhile.
+        assert!(peak >= HUGE && peak > used, "{peak}, {used}");
     }
 
     #[test]

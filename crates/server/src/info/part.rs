@@ -59,7 +59,7 @@ pub(super) struct ClientsPart {
     pub(super) blocking_keys: u64,
     /// Capacity of the largest input buffer.
     pub(super) input_bytes_max: u64,
-    /// Capacity of the largest output buffer.
+    /// What the replies of one connection take at most.
     pub(super) output_bytes_max: u64,
 }
 
@@ -161,9 +161,9 @@ impl ClientsPart {
             let is_paused = connection.input.held == Held::Paused;
             part.blocked += u64::from(is_paused || connection.is_blocked());
             let input = connection.input.pending.capacity() as u64;
-            let output = connection.output.bytes.capacity() as u64;
+            let output = connection.output.heap_bytes() + connection.pipeline.heap_bytes();
             part.input_bytes_max = part.input_bytes_max.max(input);
-            part.output_bytes_max = part.output_bytes_max.max(output);
+            part.output_bytes_max = part.output_bytes_max.max(output as u64);
         }
         part
     }

@@ -143,7 +143,12 @@ fn flags_of(
     let Some(connection) = core.connections.find(key) else { return Ok(flags) };
     let multi = &connection.session.multi;
     if multi.queued().is_some() && flags.has(Flags::NO_MULTI) {
-        return Err(CommandError::NotInsideTransaction);
+        // Redis queues what Valkey refuses, so the text is Valkey's.
+        let redis_queues = flags.has(Flags::SWITCHES_REPLIES);
+        return Err(match redis_queues {
+            true => CommandError::NotInside(entry.spec.name),
+            false => CommandError::NotInsideTransaction,
+        });
     }
     let queued = if flags.has(Flags::RUNS_QUEUE) { multi.flags() } else { Flags::NONE };
     Ok(flags.with(queued))
@@ -172,9 +177,12 @@ pub(crate) fn log_takes_writes(core: &Core) -> Result<(), CommandError> {
 /// A new connection: refused with a reply when there are too many, or in protected mode.
 pub(crate) fn welcome(core: &mut Core, stream: Stream, peer: Peer) {
     let keep_alive = core.settings.limits.keep_alive;
-    let refusal = if core.shared.connections() > core.settings.limits.clients_max {
+    let home = core.mail.shard;
+    let refusal = if !core.shared.admit_client(core.settings.limits.clients_max) {
+        core.shared.connection_refused(home);
         Some(CommandError::MaxClients)
     } else if core.settings.is_protected() && !peer.is_local() {
+        core.shared.client_gone(home);
         Some(CommandError::ProtectedMode)
     } else {
         None
@@ -185,7 +193,6 @@ pub(crate) fn welcome(core: &mut Core, stream: Stream, peer: Peer) {
         // The peer may be gone already: there is nobody to tell then.
         let _ = stream.send_now(&reply);
         core.statistics.counters.clients.rejected += 1;
-        core.shared.connection_closed(core.mail.shard);
         return;
     }
     if matches!(peer, Peer::Tcp { .. })

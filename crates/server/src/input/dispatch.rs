@@ -86,16 +86,27 @@ impl Core {
             },
             Err(crate::input::admission::Refusal::Error(error)) => {
                 self.send_bundles();
+                self.note_last_command(key, entry);
                 let error = self.refuse_in_multi(key, entry, error);
                 self.reply_error(key, entry.map(|entry| entry.number), &error);
             }
-            Err(crate::input::admission::Refusal::Later) => return false,
+            Err(crate::input::admission::Refusal::Later) => {
+                self.note_last_command(key, entry);
+                return false;
+            }
             Err(crate::input::admission::Refusal::Close) => {
                 self.close(key);
                 return false;
             }
         }
         true
+    }
+
+    /// Remembers what a connection sent last, whatever becomes of it; nothing of that name: none.
+    pub(crate) fn note_last_command(&mut self, key: ConnectionKey, entry: Option<&Entry>) {
+        if let Some(connection) = self.connections.find(key) {
+            connection.session.activity.last_command = entry.map_or(0, |entry| entry.number + 1);
+        }
     }
 
     /// Runs a shard command, or queues it between MULTI and EXEC. Whether it is run. Its shard may

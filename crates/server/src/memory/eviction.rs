@@ -110,6 +110,6 @@ impl Core {
     /// that frees what another allocated counts less than nothing; the sum is right.
     pub(crate) fn publish_memory(&mut self) {
         let records = self.shard.keyspace.bytes_mapped() as i64;
-        self.shared.publish_memory(self.mail.shard, records + self.heap.bytes());
+        self.shared.publish_memory(self.mail.shard, records, self.heap.bytes());
     }
 }

@@ -1,7 +1,8 @@
 //! How much memory the process has: what the allocator says, and what the system says.
 //!
 //! Asking jemalloc takes locks of all its arenas, so one reading serves everybody for
-//! [`READING_NS_MAX`]. The peak is the highest reading: a spike between two of them is not seen.
+//! [`READING_NS_MAX`]. The peak is the highest of these and of what the core threads note in each of
+//! their periods, whether or not anybody asks: a spike shorter than that is not seen, as in Redis.
 //!
 //! ```text
 //! allocated <= active <= resident ~ process
@@ -10,6 +11,7 @@
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tikv_jemalloc_ctl::{arenas, background_thread, epoch, stats};
@@ -33,7 +35,7 @@ pub(crate) struct Reading {
     pub(crate) metadata: u64,
     /// The resident set of the process (`VmRSS`).
     pub(crate) process: u64,
-    /// The highest `allocated` of all readings.
+    /// The most that was ever in use, as far as was seen.
     pub(crate) peak: u64,
 }
 
@@ -42,6 +44,8 @@ pub(crate) struct MemoryGauge {
     state: Mutex<State>,
     /// What was allocated when the server started.
     startup: u64,
+    /// The most that was ever noted.
+    peak: AtomicU64,
 }
 
 struct State {
@@ -52,9 +56,10 @@ struct State {
 impl MemoryGauge {
     /// A gauge, with its first reading.
     pub(crate) fn new() -> Self {
-        let reading = take(0);
+        let reading = take();
         Self {
             startup: reading.allocated,
+            peak: AtomicU64::new(reading.allocated),
             state: Mutex::new(State { reading, taken: Instant::now() }),
         }
     }
@@ -63,9 +68,16 @@ impl MemoryGauge {
     pub(crate) fn read(&self) -> Reading {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.taken.elapsed() >= READING_NS_MAX {
-            *state = State { reading: take(state.reading.peak), taken: Instant::now() };
+            *state = State { reading: take(), taken: Instant::now() };
         }
-        state.reading
+        Reading { peak: self.peak.load(Ordering::Relaxed), ..state.reading }
+    }
+
+    /// So much is in use.
+    pub(crate) fn note(&self, used: u64) {
+        if used > self.peak.load(Ordering::Relaxed) {
+            self.peak.fetch_max(used, Ordering::Relaxed);
+        }
     }
 
     /// What was allocated when the server started.
@@ -75,7 +87,7 @@ impl MemoryGauge {
 }
 
 /// Asks the allocator and the system. What cannot be had is 0.
-fn take(peak: u64) -> Reading {
+fn take() -> Reading {
     // The allocator's numbers stand still until its epoch is advanced.
     let _ = epoch::advance();
     let bytes = |answer: tikv_jemalloc_ctl::Result<usize>| answer.unwrap_or(0) as u64;
@@ -88,7 +100,7 @@ fn take(peak: u64) -> Reading {
         resident: bytes(stats::resident::read()) + mapped,
         metadata: bytes(stats::metadata::read()),
         process: kilobytes_of("/proc/self/status", "VmRSS:") * 1024,
-        peak: peak.max(allocated),
+        peak: allocated,
     }
 }
 
@@ -148,6 +160,9 @@ mod tests {
         assert!(reading.process > 1 << 20, "{reading:?}");
         assert!(reading.active >= reading.allocated, "{reading:?}");
         assert_eq!(gauge.read(), reading, "one reading serves for 100 ms");
+        gauge.note(reading.peak + 5);
+        gauge.note(1);
+        assert_eq!(gauge.read().peak, reading.peak + 5, "what was noted stays");
         assert!(system_bytes() > reading.process);
     }
 

@@ -120,15 +120,31 @@ pub(crate) struct Queued {
     pub(crate) number: u16,
     /// The database it is about.
     pub(crate) db: u32,
-    /// Whether it counts as a call: of a command that several shards run, one part does.
-    pub(crate) counted: bool,
+    /// Whether this is all of it, or other shards run it as well.
+    pub(crate) share: Share,
     /// Its bytes in [`Text::bytes`].
     bytes: Range<usize>,
     /// Its arguments in [`Text::spans`].
     spans: Range<usize>,
 }
 
+/// What a shard runs of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// All of it: it is counted where it runs.
+    Whole,
+    /// What concerns this shard, as the first of several. Their home counts the command, once.
+    First,
+    /// The same, as a further one.
+    Further,
+}
+
 impl Queued {
+    /// Whether other shards run the command as well.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.share != Share::Whole
+    }
+
     /// Whether it may change something, and so is logged.
     pub(crate) fn writes(&self) -> bool {
         self.command.spec.flags.has(Flags::WRITE)
@@ -157,7 +173,7 @@ impl Work {
         text.bytes.extend_from_slice(of.bytes());
         text.spans.extend_from_slice(of.spans());
         let (bytes, spans) = (bytes..text.bytes.len(), spans..text.spans.len());
-        self.commands.push(Queued { command, number, db, counted: true, bytes, spans });
+        self.commands.push(Queued { command, number, db, share: Share::Whole, bytes, spans });
     }
 
     /// Begins a command of `count` arguments for a database, which [`Self::push_argument`] adds.
@@ -172,7 +188,7 @@ impl Work {
         let (bytes, spans) = (text.bytes.len(), text.spans.len());
         Writer::new(&mut text.bytes, Protocol::Resp2).array(count);
         let (bytes, spans) = (bytes..text.bytes.len(), spans..spans);
-        self.commands.push(Queued { command, number, db, counted: true, bytes, spans });
+        self.commands.push(Queued { command, number, db, share: Share::Whole, bytes, spans });
     }
 
     /// Adds an argument to the last command.
@@ -187,10 +203,10 @@ impl Work {
         last.spans.end = text.spans.len();
     }
 
-    /// Whether the last command counts as a call.
-    pub(crate) fn count_last(&mut self, counted: bool) {
+    /// What the last command is of the one that the client sent.
+    pub(crate) fn share_last(&mut self, share: Share) {
         if let Some(last) = self.commands.last_mut() {
-            last.counted = counted;
+            last.share = share;
         }
     }
 

@@ -14,4 +14,4 @@ mod running;
 mod runs;
 pub(crate) mod work;
 
-pub(crate) use contents::{Adopted, Client, Message, Origin, Purpose, Queued, Work, writes};
+pub(crate) use contents::{Adopted, Client, Message, Origin, Purpose, Queued, Share, Work, writes};

@@ -52,7 +52,12 @@ impl Core {
                 self.handle_stage(stage, bytes);
                 continue;
             }
-            let Some(connection) = self.connections.find(run.connection) else { continue };
+            let Some(connection) = self.connections.find(run.connection) else {
+                if let Some(part) = runs.part_of(run.kind) {
+                    self.count_shares(part, &envelope.work.commands[commands]);
+                }
+                continue;
+            };
             if run.overflown {
                 self.disconnect_slow(run.connection);
                 continue;
@@ -66,8 +71,10 @@ impl Core {
             let (pipeline, output) = (&mut connection.pipeline, &mut connection.output.bytes);
             match runs.part_of(run.kind) {
                 Some(part) => {
-                    let place = (run.place, part.index);
-                    let over = pipeline.settle_part(place, bytes, output);
+                    let over = pipeline.settle_part(run.place, (part, bytes), &self.time, output);
+                    if let Some(gather) = &over {
+                        self.note_shared(run.connection, gather);
+                    }
                     self.spare.keep_gather(over);
                 }
                 None => pipeline.settle_run((run.place, run.strand), replies, output),

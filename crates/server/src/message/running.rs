@@ -113,7 +113,10 @@ impl Core {
         } else {
             let (part, framed) = (run.kind.part_in(&runs.parts), run.kind == Kind::Exec);
             let unit = Unit { part, framed, watcher: run.watcher.take() };
-            self.run_unit(work, own, &unit, reply);
+            let shares = self.run_unit(work, own, &unit, reply);
+            if let Some(part) = run.kind.part_in_mut(&mut runs.parts) {
+                part.shares = shares;
+            }
         }
         run.reply_end = reply.len();
         // Also those of commands that were not run.
@@ -158,7 +161,7 @@ impl Core {
         own.client = run.client;
         for queued in commands {
             own.add_for(queued.db, queued.command, queued.number, work.arguments(queued));
-            own.count_last(queued.counted);
+            own.share_last(queued.share);
         }
         own.runs.each.push(Run { commands_end: commands.len() as u32, reply_end: 0, ..*run });
         envelope

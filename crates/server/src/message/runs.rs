@@ -57,6 +57,14 @@ impl Kind {
             _ => None,
         }
     }
+
+    /// The same, to be changed.
+    pub(super) fn part_in_mut(self, parts: &mut [Part]) -> Option<&mut Part> {
+        match self {
+            Self::Part(at) => parts.get_mut(at as usize),
+            _ => None,
+        }
+    }
 }
 
 impl Run {

@@ -7,8 +7,8 @@ use crate::core::Core;
 use crate::message::{Client, Queued, Work, writes};
 use crate::shard::{ShardRequest, Sink};
 use crate::statistics::notable::Ran;
-use crate::transaction::Part;
 use crate::transaction::watchers::Watcher;
+use crate::transaction::{Part, Shares};
 
 /// What makes commands one step.
 pub(crate) struct Unit<'a> {
@@ -60,18 +60,19 @@ impl Core {
     }
 
     /// Runs commands of a message that are one step. Nothing of it is ever refused: its home has
-    /// asked.
+    /// asked. How long those took that other shards run as well.
     pub(crate) fn run_unit(
         &mut self,
         work: &Work,
         commands: &[Queued],
         unit: &Unit<'_>,
         reply: &mut Vec<u8>,
-    ) {
+    ) -> Shares {
         let now_ms = self.time.unix_ms();
         let dirty = unit.watcher.is_some_and(|watcher| self.shard.end_watcher(watcher, now_ms));
         if dirty {
-            return Writer::new(reply, work.client.protocol).null_array();
+            Writer::new(reply, work.client.protocol).null_array();
+            return Shares::new();
         }
         self.make_room_once(commands);
         if unit.framed {
@@ -79,27 +80,42 @@ impl Core {
         }
         let marks = Marks::of(unit.part, writes(commands));
         self.begin_marks(&marks);
-        for queued in commands {
-            self.run_queued(work, queued, reply, &mut Sink::Log);
-        }
+        let shares = self.run_each(work, commands, reply, &mut Sink::Log);
         self.end_marks(&marks);
         // However many commands it has.
         self.end_unit();
+        shares
     }
 
     /// Runs the commands of a stage of a transaction that holds its keys. Nothing of it is ever
-    /// refused: its home has asked.
+    /// refused: its home has asked. How long those took that other shards run as well.
     pub(crate) fn run_staged(
         &mut self,
         work: &Work,
         commands: &[Queued],
         reply: &mut Vec<u8>,
         sink: &mut Sink<'_>,
-    ) {
+    ) -> Shares {
         self.make_room_once(commands);
+        self.run_each(work, commands, reply, sink)
+    }
+
+    /// Runs commands one after the other. How long those took that other shards run as well.
+    fn run_each(
+        &mut self,
+        work: &Work,
+        commands: &[Queued],
+        reply: &mut Vec<u8>,
+        sink: &mut Sink<'_>,
+    ) -> Shares {
+        let mut shares = Shares::new();
         for queued in commands {
-            self.run_queued(work, queued, reply, sink);
+            let took_ns = self.run_queued(work, queued, reply, sink);
+            if queued.is_shared() {
+                shares.push(took_ns);
+            }
         }
+        shares
     }
 
     /// Makes room before commands that are one step: between them no key goes that one of them may
@@ -110,20 +126,20 @@ impl Core {
         }
     }
 
-    /// Runs one command of a message.
+    /// Runs one command of a message. How many nanoseconds it took.
     pub(crate) fn run_queued(
         &mut self,
         work: &Work,
         queued: &Queued,
         reply: &mut Vec<u8>,
         sink: &mut Sink<'_>,
-    ) {
+    ) -> u64 {
         let request = ShardRequest {
             command: queued.command,
             number: queued.number,
             arguments: work.arguments(queued),
             client: Client { db: queued.db, ..work.client },
-            counted: queued.counted,
+            counted: !queued.is_shared(),
             may_wait: false,
             now_ms: match sink {
                 Sink::Kept { now_ms, .. } => *now_ms,
@@ -132,12 +148,14 @@ impl Core {
         };
         let meters = (&mut self.statistics, &self.time);
         let took_ns = self.shard.run_to(sink, &request, meters, reply);
-        if self.statistics.is_notable(took_ns) {
+        // What is shared is noted at its home, as the one command that it is.
+        if self.statistics.is_notable(took_ns) && !queued.is_shared() {
             let arguments = request.arguments;
             let (home, connection) = (usize::from(work.origin.home), work.origin.connection);
             let spec = &queued.command.spec;
             self.note_long(Ran { home, connection, spec, arguments, took_ns });
         }
+        took_ns
     }
 
     pub(crate) fn begin_marks(&mut self, marks: &Marks<'_>) {

@@ -20,7 +20,8 @@ use crate::canary::{self, Canary};
 use crate::memory::kept::{KEPT_BYTES_MAX, empty};
 use crate::output::flow::Flow;
 use crate::output::weave::{RunReplies, Weave};
-use crate::transaction::Gather;
+use crate::tick::time::Time;
+use crate::transaction::{Gather, Part};
 
 /// The places of one connection.
 #[derive(Default)]
@@ -102,6 +103,18 @@ impl Pipeline {
     /// Whether so little is under way that commands which were held back may go on.
     pub(crate) fn has_room(&self) -> bool {
         self.places.len() <= PIPELINE_PLACES_MAX / 2 && self.flow.has_room(self.last_bytes())
+    }
+
+    /// What it takes from the allocator, but for what is gathered or woven just now.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let ready = |place: &Place| match &place.state {
+            State::Ready(reply) => reply.capacity(),
+            _ => 0,
+        };
+        self.after.capacity()
+            + self.early.capacity()
+            + self.places.capacity() * size_of::<Place>()
+            + self.places.iter().map(ready).sum::<usize>()
     }
 
     /// Bytes of replies that wait for their turn.
@@ -210,35 +223,36 @@ impl Pipeline {
     /// have: it may serve again.
     pub(crate) fn settle_part(
         &mut self,
-        (place, part): (u64, u16),
-        reply: &[u8],
+        place: u64,
+        (part, reply): (&Part, &[u8]),
+        time: &Time,
         output: &mut Vec<u8>,
     ) -> Option<Box<Gather>> {
         let index = self.find(place)?;
         let State::Gathering(gather) = &mut self.places[index].state else { return None };
-        gather.add_bytes(part, reply);
-        self.complete(index, output)
+        gather.add_bytes(part.index, reply, &part.shares);
+        self.complete(index, time, output)
     }
 
     /// If all parts of the transaction at a place have replied: the one reply is ready.
-    fn complete(&mut self, index: usize, output: &mut Vec<u8>) -> Option<Box<Gather>> {
+    fn complete(&mut self, index: usize, time: &Time, output: &mut Vec<u8>) -> Option<Box<Gather>> {
         let found = &mut self.places[index];
         if !matches!(&found.state, State::Gathering(gather) if gather.is_complete()) {
             return None;
         }
         let early = self.early.len();
         let state = std::mem::replace(&mut found.state, State::Early(early..early));
-        let State::Gathering(gather) = state else { return None };
+        let State::Gathering(mut gather) = state else { return None };
         if index == 0 {
             let before = output.len();
-            gather.merge(output);
+            gather.merge(time, output);
             self.flow.settle(found.commands, output.len() - before);
             self.flow.leave(output.len() - before);
             if found.silent {
                 output.truncate(before);
             }
         } else {
-            gather.merge(&mut self.early);
+            gather.merge(time, &mut self.early);
             let end = self.early.len();
             self.flow.settle(found.commands, end - early);
             found.state = if end > KEPT_BYTES_MAX {

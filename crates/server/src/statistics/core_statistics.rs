@@ -52,7 +52,7 @@ impl Statistics {
 
     /// Takes new settings over.
     pub(crate) fn configure(&mut self, settings: &TelemetrySettings) {
-        self.slow_log.set(settings.slow_log);
+        self.slow_log.set(settings.slow_log, self.next_slow_id());
         self.latency.set_threshold(settings.latency_threshold_ms);
         self.latency_tracking = settings.latency_tracking;
         self.notable_ns = notable_ns(settings);
@@ -86,6 +86,17 @@ impl Statistics {
         self.commands.record(call, self.latency_tracking);
     }
 
+    /// A command ran whose parts were on several shards, each of which told its tick of it.
+    /// `error`: what it was answered with, if that is an error reply.
+    pub(crate) fn count_shared(&mut self, number: u16, duration_ns: u64, error: Option<&[u8]>) {
+        self.counters.traffic.commands += 1;
+        let call = Call { command: usize::from(number), duration_ns, failed: error.is_some() };
+        self.commands.record(call, self.latency_tracking);
+        if let Some(error) = error {
+            self.counters.errors.record(error);
+        }
+    }
+
     /// A command was answered with an error.
     pub(crate) fn count_error(&mut self, error: &CommandError) {
         let mut line = Vec::new();
@@ -107,11 +118,29 @@ impl Statistics {
         self.slow_log.is_slow(duration_ns / 1000)
     }
 
-    /// Keeps a slow command; `words` are its arguments, secrets replaced.
+    /// This core thread's share of the slow log: what is among the newest of the whole server.
+    pub(crate) fn slow_calls(&mut self) -> &SlowLog {
+        let next_id = self.next_slow_id();
+        self.slow_log.trim(next_id);
+        &self.slow_log
+    }
+
+    /// The identifier of the server's next slow call.
+    fn next_slow_id(&self) -> u64 {
+        self.shared.sequences.slow_log_ids.load(Ordering::Relaxed)
+    }
+
+    /// Whether the slow log keeps anything at all.
+    #[inline]
+    pub(crate) fn keeps_slow_calls(&self) -> bool {
+        self.slow_log.is_slow(u64::MAX)
+    }
+
+    /// Keeps a slow command; `words` are its arguments, secrets replaced, cut short.
     pub(crate) fn log_slow(
         &mut self,
         session: &Session,
-        words: &[&[u8]],
+        words: Vec<Box<[u8]>>,
         duration_us: u64,
         unix_s: u64,
     ) {
@@ -124,7 +153,7 @@ impl Statistics {
             client_name: &session.identity.name,
         };
         let ids = &self.shared.sequences.slow_log_ids;
-        self.slow_log.record(&call, || ids.fetch_add(1, Ordering::Relaxed));
+        self.slow_log.record(call, || ids.fetch_add(1, Ordering::Relaxed));
     }
 }
 

@@ -86,6 +86,9 @@ impl Core {
             if quiet { background.quiet_periods.saturating_add(1) } else { 0 };
         // Publishes as well; what a time slice could not free goes on in the next period.
         self.publish_memory();
+        if self.mail.shard == 0 {
+            self.shared.note_memory_peak();
+        }
         self.make_room_until(until_ns);
         let now_ms = self.time.unix_ms();
         if now_ms >= self.background.clients_due_ms {

@@ -127,7 +127,7 @@ impl Core {
     pub(crate) fn handle_stage(&mut self, mut stage: Box<Stage>, reply: &[u8]) {
         let id = stage.id;
         if let Some(held) = self.held.get_mut(&id) {
-            held.coming.replies.add_bytes(stage.index, reply);
+            held.coming.replies.add_bytes(stage.index, reply, &stage.shares);
             held.coming.lent.append(&mut stage.lent);
             held.dirty |= stage.dirty;
             if stage.refused.is_some() {
@@ -156,7 +156,8 @@ impl Core {
         if held.plan.framed && replies.is_empty() {
             Writer::new(replies, held.plan.sender.client.protocol).array(held.plan.commands.len());
         }
-        held.coming.replies.each(|reply| replies.extend_from_slice(reply));
+        held.coming.replies.each(&self.time, |reply| replies.extend_from_slice(reply));
+        self.note_shared(held.plan.sender.key, &held.coming.replies);
         if held.settling {
             self.end_held(&mut held);
             return self.spare.keep_held(held);

@@ -60,6 +60,6 @@ pub(crate) use held_plan::{HeldCommand, HeldPlan, Owned};
 pub(crate) use holds::{Claimed, Holds};
 pub(crate) use lend::Guests;
 pub(crate) use plan::Planned;
-pub(crate) use send::{Part, Sender, own_part};
+pub(crate) use send::{Part, Sender, Shares, own_part};
 pub(crate) use spare::Spare;
 pub(crate) use stage::Stage;

@@ -4,12 +4,13 @@
 use commands::{Across, Merge, ShardCommand};
 use resp::Arguments;
 use spec::Flags;
+use telemetry::SlowCallWords;
 
-use super::gather::{Merged, Outline, Piece};
+use super::gather::{Merged, Outline, Piece, SharedCall};
 use crate::core::Core;
 use crate::input::dispatch::Place;
 use crate::message::bundle::Bundles;
-use crate::message::{Client, Work};
+use crate::message::{Client, Share, Work};
 
 /// A command to be laid out.
 #[derive(Clone, Copy)]
@@ -63,7 +64,7 @@ impl Core {
     /// Adds a command that lives on one shard, or whose parts do not depend on each other.
     pub(crate) fn plan(&mut self, plan: &mut Plan, planned: &Planned<'_>, place: Place) {
         let piece = match (place, planned.command.across) {
-            (Place::One(shard), _) => Piece::Part(self.plan_on(plan, shard, planned, true)),
+            (Place::One(shard), _) => Piece::Part(self.plan_on(plan, shard, planned, Share::Whole)),
             (Place::Several, Across::Split { merge }) => {
                 Piece::Merged(self.plan_split(plan, merge, planned))
             }
@@ -72,7 +73,7 @@ impl Core {
             }
             (Place::Several, Across::Together { .. } | Across::Cursor) => {
                 debug_assert!(false, "a held transaction brings the keys together first");
-                Piece::Part(self.plan_on(plan, self.mail.shard, planned, true))
+                Piece::Part(self.plan_on(plan, self.mail.shard, planned, Share::Whole))
             }
         };
         plan.outline.pieces.push(piece);
@@ -91,21 +92,20 @@ impl Core {
         part
     }
 
-    /// Adds a command to the part of `shard`. `counted`: as a call; of a command that several
-    /// shards run, one part does.
+    /// Adds a command, or a share of it, to the part of `shard`.
     fn plan_on(
         &mut self,
         plan: &mut Plan,
         shard: usize,
         planned: &Planned<'_>,
-        counted: bool,
+        share: Share,
     ) -> u16 {
         let Planned { command, number, arguments, client } = *planned;
         let part = self.part_on(plan, shard, client);
         plan.parts[usize::from(part)].writes |= command.spec.flags.has(Flags::WRITE);
         if let Some(work) = plan.work(part, &mut self.bundles) {
             work.add_for(client.db, command, number, arguments);
-            work.count_last(counted);
+            work.share_last(share);
         }
         part
     }
@@ -125,10 +125,12 @@ impl Core {
     fn plan_everywhere(&mut self, plan: &mut Plan, merge: Merge, planned: &Planned<'_>) -> Merged {
         let begin = plan.outline.numbers.len();
         for shard in 0..self.mail.shards() {
-            let part = self.plan_on(plan, shard, planned, shard == 0);
+            let share = if shard == 0 { Share::First } else { Share::Further };
+            let part = self.plan_on(plan, shard, planned, share);
             plan.outline.numbers.push(part);
         }
-        Merged { merge, parts: begin..plan.outline.numbers.len(), order: 0..0 }
+        let call = self.share(plan, planned);
+        Merged { merge, parts: begin..plan.outline.numbers.len(), order: 0..0, call }
     }
 
     /// Splits a command by its keys: each shard runs the same command with its own keys only.
@@ -156,11 +158,8 @@ impl Core {
             plan.keys_of_shard[shard] = own as u32;
             let head = Planned { arguments: arguments.first(begin), ..*planned };
             let part = self.begin_on(plan, shard, &head, begin + keys * step);
-            if own > 0
-                && let Some(work) = plan.work(part, &mut self.bundles)
-            {
-                // The first one counts for all.
-                work.count_last(false);
+            if let Some(work) = plan.work(part, &mut self.bundles) {
+                work.share_last(if own == 0 { Share::First } else { Share::Further });
             }
             plan.outline.numbers.push(part);
         }
@@ -174,6 +173,18 @@ impl Core {
                 (at..at + step).for_each(|at| work.push_argument(&arguments[at]));
             }
         }
-        Merged { merge, parts: parts..plan.outline.numbers.len(), order }
+        let call = self.share(plan, planned);
+        Merged { merge, parts: parts..plan.outline.numbers.len(), order, call }
+    }
+
+    /// What is kept of a command that several shards run, to be counted and noted as the one that
+    /// it is.
+    fn share(&self, plan: &mut Plan, planned: &Planned<'_>) -> SharedCall {
+        let Planned { command, number, arguments, .. } = *planned;
+        let words = match self.statistics.keeps_slow_calls() {
+            true => plan.outline.words.push(arguments.iter()),
+            false => SlowCallWords::default(),
+        };
+        SharedCall { command, number, words }
     }
 }

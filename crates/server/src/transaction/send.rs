@@ -3,6 +3,7 @@
 use commands::Across;
 use durability::{Participants, TransactionId};
 use resp::CommandError;
+use smallvec::SmallVec;
 use spec::Flags;
 
 use super::held_plan::{HeldCommand, HeldPlan, Owned};
@@ -15,6 +16,10 @@ use crate::message::Client;
 use crate::shard::ShardRequest;
 use crate::transaction::watchers::Watcher;
 
+/// How long a shard took for each of the commands that other shards run as well, in order:
+/// nanoseconds.
+pub(crate) type Shares = SmallVec<[u64; 1]>;
+
 /// What makes a run a part of a transaction.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
@@ -24,12 +29,15 @@ pub(crate) struct Part {
     pub(crate) participants: Participants,
     /// Which of the parts this is.
     pub(crate) index: u16,
+    /// Once it was run.
+    pub(crate) shares: Shares,
 }
 
 impl Default for Part {
     /// A part of no transaction in particular.
     fn default() -> Self {
-        Self { id: TransactionId::new(0, 0), participants: Participants::new(), index: 0 }
+        let (id, participants) = (TransactionId::new(0, 0), Participants::new());
+        Self { id, participants, index: 0, shares: Shares::new() }
     }
 }
 
@@ -94,7 +102,8 @@ impl Core {
             let writers = plan.parts.iter().filter(|part| part.writes);
             let participants: Participants = writers.map(|part| part.shard as u16).collect();
             for (index, part) in plan.parts.iter().enumerate() {
-                let part_here = Part { id, participants, index: index as u16 };
+                let (index, shares) = (index as u16, Shares::new());
+                let part_here = Part { id, participants, index, shares };
                 self.bundles.complete_part((part.shard, place), sender, part_here);
             }
         }

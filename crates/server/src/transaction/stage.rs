@@ -11,6 +11,7 @@ use resp::CommandError;
 
 use super::holds::{Claimed, Hashes};
 use super::lend::Lent;
+use super::send::Shares;
 use crate::core::Core;
 use crate::memory::kept::KEPT_BYTES_MAX;
 use crate::message::{Message, Queued, Work};
@@ -41,6 +42,8 @@ pub(crate) struct Stage {
     pub(crate) settle: Option<Participants>,
     /// A watched key was touched.
     pub(crate) dirty: bool,
+    /// Once its commands were run.
+    pub(crate) shares: Shares,
     /// Why the part that settled it is not in the log: it refuses writes.
     pub(crate) refused: Option<CommandError>,
 }
@@ -60,6 +63,7 @@ impl Default for Stage {
             lining: None,
             settle: None,
             dirty: false,
+            shares: Shares::new(),
             refused: None,
         }
     }
@@ -123,7 +127,7 @@ impl Core {
         self.shard.take_over(&mut stage.done, &mut logged, now_ms);
         if !commands.is_empty() {
             let mut sink = Sink::Kept { commands: &mut logged, now_ms };
-            self.run_staged(work, commands, reply, &mut sink);
+            stage.shares = self.run_staged(work, commands, reply, &mut sink);
         }
         for lent in &mut stage.lent {
             self.lend(lent, now_ms, &mut logged);

@@ -105,7 +105,7 @@ impl Core {
             arguments: work.arguments(queued),
             client: Client { db: queued.db, ..work.client },
             now_ms: self.time.unix_ms(),
-            counted: queued.counted,
+            counted: !queued.is_shared(),
             may_wait: true,
         };
         let took_ns = self.shard.run(&request, &mut self.statistics, &self.time, &mut reply);
