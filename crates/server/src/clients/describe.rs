@@ -10,6 +10,10 @@
 //! | `obl` | replies not yet handed to the socket (0 for the client that asks) |
 //! | `oll`, `omem` | whether a send is under way on the ring, and how much of it is left |
 //! | `tot-mem` | the connection and all its buffers |
+//!
+//! `watch` is Redis 7.4's. What a client watches is known to the shards of the keys, and so is
+//! whether one of them was touched (`watch` and the flag `d`): a line is finished once they have
+//! been asked.
 
 use std::io::Write;
 
@@ -19,6 +23,7 @@ use resp::{Arguments, Protocol};
 use crate::clients::connection::{Connection, Held};
 use crate::clients::session::Session;
 use crate::input::registry::Registry;
+use crate::transaction::watchers::{WatchState, Watcher};
 
 /// The user that every client is until there are others.
 pub(crate) const DEFAULT_USER: &[u8] = b"default";
@@ -69,13 +74,44 @@ pub(crate) fn client(session: &Session) -> String {
     )
 }
 
-/// The client's line, without a line end: for CLIENT LIST and CLIENT INFO.
+/// A client's line, without a line end: for CLIENT LIST and CLIENT INFO.
+#[derive(Debug)]
+pub(crate) struct Line {
+    /// The client's id.
+    pub(crate) id: u64,
+    /// Who watches for it, if it watches keys: then [`Line::finish`] is to follow.
+    pub(crate) watcher: Option<Watcher>,
+    pub(crate) text: Vec<u8>,
+    /// Where the letters of `flags` that stand before `d` end in `text`.
+    letters_end: usize,
+    /// Where the value of `watch` stands in `text`.
+    watch: usize,
+}
+
+impl Line {
+    /// Says what the client watches: nothing more, once one of the keys was touched, as in Redis.
+    pub(crate) fn finish(&mut self, state: WatchState) {
+        let WatchState { keys, touched } = state;
+        if !touched {
+            let digits = keys.to_string().into_bytes();
+            self.text.splice(self.watch..=self.watch, digits);
+            return;
+        }
+        let at = self.letters_end;
+        match self.text.get(at..at + 2) {
+            Some(b"N ") => self.text[at] = b'd',
+            _ => self.text.insert(at, b'd'),
+        }
+    }
+}
+
+/// The line of `connection`.
 pub(crate) fn line(
     connection: &Connection,
     registry: &Registry,
     now_ms: i64,
     asking: Asking,
-) -> Vec<u8> {
+) -> Line {
     let session = &connection.session;
     let activity = &session.activity;
     let asks = session.id == asking.client;
@@ -88,11 +124,13 @@ pub(crate) fn line(
     put_bytes(&mut line, "name", &session.identity.name);
     put(&mut line, "age", seconds_since(activity.connected_ms));
     put(&mut line, "idle", seconds_since(activity.last_ms));
-    put(&mut line, "flags", flags(connection));
+    let letters_end = put_flags(&mut line, connection);
     put(&mut line, "db", session.client.db);
     line.extend_from_slice(b" sub=0 psub=0 ssub=0");
-    let queued = session.multi.queued();
+    let queued = session.multi.shown();
     put(&mut line, "multi", queued.map_or(-1, |commands| commands as i64));
+    put(&mut line, "watch", 0);
+    let watch = line.len() - 1;
     put_buffers(&mut line, connection, asks.then_some(asking));
     let sending = connection.output.sending.is_some();
     put(&mut line, "events", if sending { "rw" } else { "r" });
@@ -103,7 +141,7 @@ pub(crate) fn line(
     put(&mut line, "resp", if session.client.protocol == Protocol::Resp3 { 3 } else { 2 });
     put_bytes(&mut line, "lib-name", &session.identity.library);
     put_bytes(&mut line, "lib-ver", &session.identity.library_version);
-    line
+    Line { id: session.id, watcher: session.multi.watcher(), text: line, letters_end, watch }
 }
 
 /// `qbuf` to `tot-mem`.
@@ -111,40 +149,47 @@ fn put_buffers(line: &mut Vec<u8>, connection: &Connection, asking: Option<Askin
     let (pending, output) = (&connection.input.pending, &connection.output);
     let waiting = connection.input.waiting_bytes();
     let request = asking.map_or(0, |asking| asking.request_bytes);
+    let arguments = asking.map_or(0, |asking| asking.argument_bytes);
     let sending = output.sending.map_or(0, |sending| sending.length - sending.sent);
-    let total = size_of::<Connection>()
-        + pending.capacity()
-        + output.bytes.capacity()
-        + sending
-        + connection.session.identity.name.capacity();
+    let session = &connection.session;
     put(line, "qbuf", waiting + request);
     put(line, "qbuf-free", pending.capacity() - waiting);
-    put(line, "argv-mem", asking.map_or(0, |asking| asking.argument_bytes));
-    put(line, "multi-mem", connection.session.multi.heap_bytes());
+    put(line, "argv-mem", arguments);
+    put(line, "multi-mem", session.multi.heap_bytes());
     put(line, "rbs", output.bytes.capacity());
     put(line, "rbp", output.bytes.len());
     put(line, "obl", if asking.is_some() { 0 } else { output.bytes.len() });
     put(line, "oll", u8::from(output.sending.is_some()));
     put(line, "omem", sending);
-    put(line, "tot-mem", total + request);
+    put(line, "tot-mem", connection.memory_bytes() + request + arguments);
 }
 
-/// The letters of `flags`; `N` when there are none.
-fn flags(connection: &Connection) -> String {
+/// `flags`: letters, or `N` when there are none. Says where those end that stand before `d`, or
+/// where the `N` stands.
+fn put_flags(line: &mut Vec<u8>, connection: &Connection) -> usize {
     let session = &connection.session;
     let modes = session.modes;
     let letters = [
-        (modes.monitor, 'O'),
-        (connection.input.held == Held::Paused || connection.is_blocked(), 'b'),
-        (session.multi.queued().is_some(), 'x'),
-        (modes.close_after_reply, 'c'),
-        (modes.close_now, 'A'),
-        (matches!(session.peer, Peer::Unix(_)), 'U'),
-        (modes.no_evict, 'e'),
-        (session.client.no_touch, 'T'),
+        (modes.monitor, b'O'),
+        (session.multi.shown().is_some(), b'x'),
+        (connection.input.held == Held::Paused || connection.is_blocked(), b'b'),
     ];
-    let flags: String = letters.iter().filter(|(set, _)| *set).map(|(_, letter)| letter).collect();
-    if flags.is_empty() { String::from("N") } else { flags }
+    let further = [
+        (modes.close_after_reply, b'c'),
+        (modes.close_now, b'A'),
+        (matches!(session.peer, Peer::Unix(_)), b'U'),
+        (modes.no_evict, b'e'),
+        (session.client.no_touch, b'T'),
+    ];
+    put(line, "flags", "");
+    let begin = line.len();
+    line.extend(letters.iter().filter(|(set, _)| *set).map(|(_, letter)| letter));
+    let letters_end = line.len();
+    line.extend(further.iter().filter(|(set, _)| *set).map(|(_, letter)| letter));
+    if line.len() == begin {
+        line.push(b'N');
+    }
+    letters_end
 }
 
 /// Appends a field, after a space unless it is the first.

@@ -35,6 +35,7 @@ impl Core {
         if queue.has_session_commands() {
             // They read and change the session, which must stay as it is, and stay, until then.
             connection.session.multi.executing = true;
+            connection.session.multi.executing_commands = queue.commands.len();
             connection.input.held = Held::Barrier;
         }
         let bundled = self.bundles.takes_commands_of(&connection.pipeline);

@@ -27,6 +27,8 @@ pub(crate) struct Multi {
     rounds: u32,
     /// An EXEC with commands that run at home is under way: the connection has to stay.
     pub(crate) executing: bool,
+    /// How many commands that EXEC has.
+    pub(super) executing_commands: usize,
 }
 
 /// Commands that wait for EXEC.
@@ -99,6 +101,16 @@ impl Multi {
     /// How many commands are queued; `None` outside of MULTI.
     pub(crate) fn queued(&self) -> Option<usize> {
         self.queue.as_ref().map(|queue| queue.commands.len())
+    }
+
+    /// How many commands are queued, or are being run by an EXEC that can be looked at meanwhile.
+    pub(crate) fn shown(&self) -> Option<usize> {
+        self.queued().or_else(|| self.executing.then_some(self.executing_commands))
+    }
+
+    /// Who watches for it, if it watches keys.
+    pub(crate) fn watcher(&self) -> Option<Watcher> {
+        self.watching.as_ref().map(|watching| watching.watcher)
     }
 
     /// What the queue takes.
@@ -194,9 +206,11 @@ impl Core {
         if connection.session.multi.queue.is_none() || entry.spec.flags.has(Flags::RUNS_IN_MULTI) {
             return false;
         }
-        // Queueing takes memory, whatever the command.
-        if self.is_out_of_memory() {
-            let error = self.refuse_in_multi(key, Some(entry), CommandError::OutOfMemory);
+        connection.session.activity.last_command = entry.number + 1;
+        if let Action::Shard(command) = entry.action
+            && let Err(error) = self.make_room_for(command)
+        {
+            let error = self.refuse_in_multi(key, Some(entry), error);
             self.reply_error(key, Some(entry.number), &error);
             return true;
         }
@@ -207,7 +221,10 @@ impl Core {
         let Some(connection) = self.connections.find(key) else { return true };
         let session = &mut connection.session;
         if let Some(queue) = &mut session.multi.queue {
-            queue.push(entry, arguments, place);
+            if !queue.refused {
+                // Otherwise it is never run: no memory is taken for it.
+                queue.push(entry, arguments, place);
+            }
             if queue.bytes.len() as u64 > self.settings.limits.query_buffer_bytes_max {
                 self.refuse_input(key);
                 return true;

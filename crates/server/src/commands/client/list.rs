@@ -1,14 +1,17 @@
 //! CLIENT LIST and CLIENT INFO: clients as lines (`clients/describe.rs`).
 
+use std::collections::HashMap;
+
 use resp::{Arguments, CommandError, Writer};
 use spec::{Argument, Arity, Flags, Group, Reply, Spec};
 
 use super::filter::ClientType;
 use super::{Context, SessionCommand, Then};
 use crate::clients::connection::Connection;
-use crate::clients::describe::{self, Asking};
+use crate::clients::describe::{self, Asking, Line};
 use crate::core::Core;
 use crate::message::gathering::Question;
+use crate::transaction::watchers::{WatchState, Watcher};
 
 /// `CLIENT INFO`: the connection's own line.
 pub(super) const INFO: SessionCommand = SessionCommand {
@@ -28,9 +31,19 @@ fn info(
     let asking = Asking::new(context.session().id, arguments);
     let (registry, now_ms) = (context.core.registry, context.core.time.unix_ms());
     let mut line = describe::line(context.connection(), registry, now_ms, asking);
-    line.push(b'\n');
-    reply.verbatim(*b"txt", &line);
-    Ok(Then::Done)
+    let Some(watcher) = line.watcher else {
+        line.text.push(b'\n');
+        reply.verbatim(*b"txt", &line.text);
+        return Ok(Then::Done);
+    };
+    Ok(Then::Ask(Question::new(
+        move |core: &mut Core| core.shard.watchers.state_of(watcher),
+        move |_, parts: Vec<WatchState>, reply| {
+            line.finish(parts.into_iter().fold(WatchState::default(), WatchState::with));
+            line.text.push(b'\n');
+            reply.verbatim(*b"txt", &line.text);
+        },
+    )))
 }
 
 /// `CLIENT LIST [TYPE type | ID id ...]`: a line for each client, in the order in which they came;
@@ -50,6 +63,7 @@ pub(super) const LIST: SessionCommand = SessionCommand {
             ("7.0.0", "The fields `resp`, `multi-mem`, `rbs` and `rbp`."),
             ("7.0.3", "The field `ssub`."),
             ("7.2.0", "The fields `lib-name` and `lib-ver`."),
+            ("7.4.0", "The field `watch`."),
         ])
         .arguments(&[
             Argument::one_of(
@@ -80,9 +94,9 @@ fn list(
     let asking = Asking::new(context.session().id, arguments);
     let asked = wanted.clone();
     Ok(Then::Ask(Question::new(
-        move |core: &mut Core| core.client_lines(&wanted, asking),
-        move |_, parts: Vec<Vec<Line>>, reply| {
-            let mut lines: Vec<Line> = parts.into_iter().flatten().collect();
+        move |core: &mut Core| Listed::of(core, &wanted, asking),
+        move |_, parts: Vec<Listed>, reply| {
+            let mut lines = Listed::finish(parts);
             lines.sort_unstable_by_key(|line| line.id);
             reply.verbatim(*b"txt", &asked.join(&lines));
         },
@@ -98,10 +112,12 @@ enum Wanted {
     Ids(Vec<i64>),
 }
 
-/// One client.
-struct Line {
-    id: u64,
-    text: Vec<u8>,
+/// What a core thread knows of clients.
+struct Listed {
+    /// The lines of those whose home it is, but for what they watch.
+    lines: Vec<Line>,
+    /// What anybody's clients watch here.
+    watched: Vec<(Watcher, WatchState)>,
 }
 
 impl Wanted {
@@ -148,23 +164,37 @@ impl Wanted {
     }
 }
 
-impl Core {
-    /// The lines of this core thread's clients, those left out that are being closed.
-    fn client_lines(&self, wanted: &Wanted, asking: Asking) -> Vec<Line> {
-        let (registry, now_ms) = (self.registry, self.time.unix_ms());
-        let open = self.connections.iter().filter(|it| !it.session.modes.close_now);
-        open.filter(|it| wanted.includes(it))
-            .map(|it| Line {
-                id: it.session.id,
-                text: describe::line(it, registry, now_ms, asking),
-            })
-            .collect()
+impl Listed {
+    /// What `core` knows, clients left out that are being closed.
+    fn of(core: &Core, wanted: &Wanted, asking: Asking) -> Self {
+        let (registry, now_ms) = (core.registry, core.time.unix_ms());
+        let open = core.connections.iter().filter(|it| !it.session.modes.close_now);
+        let lines = open.filter(|it| wanted.includes(it));
+        let lines = lines.map(|it| describe::line(it, registry, now_ms, asking)).collect();
+        Self { lines, watched: core.shard.watchers.states().collect() }
+    }
+
+    /// The lines of all core threads. What a client watches is said by all shards that have keys of
+    /// it, each as it is when it is asked.
+    fn finish(parts: Vec<Self>) -> Vec<Line> {
+        let mut states: HashMap<Watcher, WatchState> = HashMap::new();
+        for (watcher, state) in parts.iter().flat_map(|part| &part.watched) {
+            let known = states.entry(*watcher).or_default();
+            *known = known.with(*state);
+        }
+        let mut lines: Vec<Line> = parts.into_iter().flat_map(|part| part.lines).collect();
+        for line in &mut lines {
+            if let Some(state) = line.watcher.and_then(|watcher| states.get(&watcher)) {
+                line.finish(*state);
+            }
+        }
+        lines
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::fixture::Fixture;
+    use crate::fixture::{Fixture, FixtureClient};
 
     /// The lines of a RESP2 reply.
     fn lines(reply: &str) -> Vec<&str> {
@@ -180,7 +210,7 @@ mod tests {
         let reply = server.ask(client, "CLIENT LIST");
         let line = lines(&reply)[0];
         let names: Vec<&str> = line.split(' ').filter_map(|it| it.split('=').next()).collect();
-        let redis = "id addr laddr fd name age idle flags db sub psub ssub multi qbuf qbuf-free \
+        let redis = "id addr laddr fd name age idle flags db sub psub ssub multi watch qbuf qbuf-free \
                      argv-mem multi-mem rbs rbp obl oll omem tot-mem events cmd user redir resp \
                      lib-name lib-ver";
         assert_eq!(names.join(" "), redis);
@@ -223,6 +253,98 @@ mod tests {
         let ids: Vec<&str> =
             lines(&reply).iter().filter_map(|line| line.split(' ').next()).collect();
         assert_eq!(ids, ["id=5", "id=2", "id=5"], "in the order asked for");
+    }
+
+    /// A field of the first line of a reply.
+    fn field<'a>(reply: &'a str, name: &str) -> &'a str {
+        let line = lines(reply)[0];
+        let value = line.split(' ').find_map(|it| it.strip_prefix(name)?.strip_prefix('='));
+        value.unwrap_or_else(|| panic!("{name} in {line}"))
+    }
+
+    /// What others and the client itself are told of the client with id 1.
+    fn seen(server: &mut Fixture, other: FixtureClient) -> [String; 4] {
+        let reply = server.ask(other, "CLIENT LIST ID 1");
+        ["flags", "multi", "watch", "cmd"].map(|name| field(&reply, name).to_owned())
+    }
+
+    #[test]
+    fn what_a_client_watches_is_known_wherever_the_keys_live() {
+        for shards in [1, 2, 5, 8] {
+            for home in 0..shards {
+                let mut server = Fixture::new(shards);
+                let (client, other) = (server.connect(home), server.connect(0));
+                server.ask(client, "WATCH a b c d e f g h a");
+                assert_eq!(seen(&mut server, other), ["N", "-1", "8", "watch"]);
+                server.ask(other, "GET a");
+                let own = server.ask(client, "CLIENT INFO");
+                assert_eq!((field(&own, "flags"), field(&own, "watch")), ("N", "8"));
+                for (touched, line) in ["a", "b", "c", "d", "e"].into_iter().enumerate() {
+                    server.ask(other, &format!("SET {line} {touched}"));
+                    assert_eq!(seen(&mut server, other), ["d", "-1", "0", "client|info"]);
+                }
+                let own = server.ask(client, "CLIENT INFO");
+                assert_eq!((field(&own, "flags"), field(&own, "watch")), ("d", "0"));
+                server.ask(client, "CLIENT NO-TOUCH ON");
+                server.ask(client, "MULTI");
+                assert_eq!(seen(&mut server, other), ["xdT", "0", "0", "multi"]);
+                server.ask(client, "GET a");
+                server.ask(client, "CLIENT INFO");
+                assert_eq!(seen(&mut server, other), ["xdT", "2", "0", "client|info"]);
+                assert_eq!(server.ask(client, "EXEC"), "*-1\r\n");
+                assert_eq!(seen(&mut server, other), ["T", "-1", "0", "exec"]);
+                server.ask(client, "WATCH a");
+                server.ask(client, "UNWATCH");
+                server.ask(other, "SET a again");
+                assert_eq!(seen(&mut server, other), ["T", "-1", "0", "unwatch"]);
+            }
+        }
+    }
+
+    #[test]
+    fn the_command_is_the_last_that_was_sent() {
+        for shards in [1, 3] {
+            let mut server = Fixture::new(shards);
+            let (client, other) = (server.connect(0), server.connect(shards - 1));
+            for (line, command) in [
+                ("GET a", "get"),
+                ("GET", "get"),
+                ("nonsense", "NULL"),
+                ("CLIENT ID", "client|id"),
+                ("CLIENT nonsense", "NULL"),
+                ("MULTI", "multi"),
+                ("SET a 1", "set"),
+                ("STRLEN", "strlen"),
+                ("CLIENT GETNAME", "client|getname"),
+                ("CLIENT REPLY OFF", "client|reply"),
+                ("DISCARD", "discard"),
+            ] {
+                server.ask(client, line);
+                assert_eq!(seen(&mut server, other)[3], command, "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_never_run_is_not_kept() {
+        let mut server = Fixture::new(2);
+        let (client, other) = (server.connect(0), server.connect(1));
+        server.send(client, b"MULTI\r\nGET a\r\nGET\r\n");
+        assert_eq!(server.send(client, &b"SET a 1\r\n".repeat(10)), "+QUEUED\r\n".repeat(10));
+        assert_eq!(seen(&mut server, other), ["x", "1", "0", "set"]);
+    }
+
+    #[test]
+    fn exec_shows_what_it_runs() {
+        for shards in [1, 3] {
+            let mut server = Fixture::new(shards);
+            let client = server.connect(0);
+            server.send(client, b"MULTI\r\nGET a\r\nCLIENT INFO\r\nGET b\r\n");
+            let reply = server.ask(client, "EXEC");
+            let (_, own) = reply.split_once("$-1\r\n").expect("GET replies null first");
+            let shown = ["flags", "multi", "watch", "cmd"].map(|name| field(own, name));
+            assert_eq!(shown, ["x", "3", "0", "exec"], "{shards} shards");
+        }
     }
 
     #[test]

@@ -52,10 +52,11 @@ fn no_touch(
 }
 
 /// `CLIENT REPLY ON|OFF|SKIP`: whether replies are sent. ON is answered, OFF and SKIP are not; SKIP
-/// is about the next command, and nothing while replies are off.
+/// is about the next command, and nothing while replies are off. Between MULTI and EXEC none of
+/// them is queued, as in Valkey: EXEC would announce replies that do not come.
 pub(super) const REPLY: SessionCommand = SessionCommand {
     spec: Spec::new("client|reply", Arity::exactly(3), Group::Connection, "3.2.0")
-        .flags(FLAGS)
+        .flags(FLAGS.with(Flags::NO_MULTI).with(Flags::SWITCHES_REPLIES))
         .about("Chooses whether commands are answered.", "O(1)")
         .arguments(&[Argument::one_of(
             "action",
@@ -141,6 +142,23 @@ mod tests {
         assert_eq!(server.ask(client, "PING"), "", "SKIP does not turn replies on");
         assert_eq!(server.ask(client, "CLIENT REPLY ON"), "+OK\r\n");
         assert_eq!(server.ask(client, "CLIENT REPLY x"), "-ERR syntax error\r\n");
+    }
+
+    #[test]
+    fn replies_are_not_switched_in_a_transaction() {
+        for shards in [1, 3] {
+            let mut server = Fixture::new(shards);
+            let client = server.connect(0);
+            for action in ["OFF", "SKIP", "ON", "nonsense"] {
+                assert_eq!(server.ask(client, "MULTI"), "+OK\r\n");
+                let refused = "-ERR Command 'client|reply' not allowed inside a transaction\r\n";
+                assert_eq!(server.ask(client, &format!("CLIENT REPLY {action}")), refused);
+                assert_eq!(server.ask(client, "PING"), "+QUEUED\r\n");
+                let aborted = "-EXECABORT Transaction discarded because of previous errors.\r\n";
+                assert_eq!(server.ask(client, "EXEC"), aborted);
+                assert_eq!(server.ask(client, "PING"), "+PONG\r\n");
+            }
+        }
     }
 
     #[test]

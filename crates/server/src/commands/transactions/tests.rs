@@ -243,3 +243,36 @@ fn no_key_is_evicted_between_the_commands_of_an_exec() {
     server.ask(client, "SET next x");
     assert!(server.cores[0].shard.keys() < keys, "keys can be evicted");
 }
+
+#[test]
+fn memory_that_is_used_up_ends_only_what_may_take_more() {
+    let oom = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
+    let aborted = "-EXECABORT Transaction discarded because of previous errors.\r\n";
+    everywhere(|server, client, other| {
+        server.ask(client, "MSET a 1 b 2 c 3");
+        server.send(client, b"MULTI\r\nSET a x\r\nGET b\r\n");
+        expect(
+            server,
+            other,
+            &[
+                ("CONFIG SET maxmemory 1", "+OK\r\n"),
+                ("MULTI", "+OK\r\n"),
+                ("GET a", "+QUEUED\r\n"),
+                ("MGET b c", "+QUEUED\r\n"),
+                ("DEL c", "+QUEUED\r\n"),
+                ("PING", "+QUEUED\r\n"),
+                ("EXEC", "*4\r\n$1\r\n1\r\n*2\r\n$1\r\n2\r\n$1\r\n3\r\n:1\r\n+PONG\r\n"),
+                ("MULTI", "+OK\r\n"),
+                ("GET a", "+QUEUED\r\n"),
+                ("SET a 2", oom),
+                ("EXEC", aborted),
+                ("MULTI", "+OK\r\n"),
+                ("MSET a 2 b 3", oom),
+                ("DISCARD", "+OK\r\n"),
+            ],
+        );
+        let denied = "-EXECABORT Transaction discarded because of: OOM command not allowed when \
+                      used memory > 'maxmemory'.\r\n";
+        expect(server, client, &[("EXEC", denied), ("GET a", "$1\r\n1\r\n")]);
+    });
+}
