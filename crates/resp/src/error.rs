@@ -234,7 +234,7 @@ errors! {
     variable {
         /// `ERR wrong number of arguments for 'x' command`; a subcommand is `client|id`.
         WrongArity(&'static str),
-        /// `ERR Command 'x' not allowed inside a transaction`: Valkey's text, for what Redis queues.
+        /// `ERR Command 'x' not allowed inside a transaction`, as Valkey says it.
         NotInside(&'static str),
         /// `ERR invalid expire time in 'x' command`.
         InvalidExpire(&'static str),

@@ -19,10 +19,8 @@ pub(crate) struct Shared {
     pub(crate) life: Life,
     /// Numbers of which each is given out once.
     pub(crate) sequences: Sequences,
-    /// Connections in MONITOR.
-    pub(crate) monitors: AtomicUsize,
-    /// Clients: `maxclients` bounds them.
-    clients: AtomicUsize,
+    /// How many clients there are.
+    pub(crate) clients: Clients,
     /// The configuration as last set: core threads have copies of their own, renewed by CONFIG SET.
     config: Mutex<Config>,
     /// From which every core thread derives the same hash function.
@@ -70,6 +68,15 @@ struct Logs {
     /// The parts of transactions that shards have written.
     ledger: Mutex<Ledger>,
     refusals: LogRefusals,
+}
+
+/// Counts of clients of all core threads.
+#[derive(Debug, Default)]
+pub(crate) struct Clients {
+    /// Connections in MONITOR.
+    pub(crate) monitors: AtomicUsize,
+    /// Those that were admitted and are not gone: `maxclients` bounds them.
+    admitted: AtomicUsize,
 }
 
 /// Numbers of which each is given out once, whichever core thread asks.
@@ -130,8 +137,7 @@ impl Shared {
                 slow_log_ids: AtomicU64::new(0),
                 random: AtomicU64::new(seed),
             },
-            monitors: AtomicUsize::new(0),
-            clients: AtomicUsize::new(0),
+            clients: Clients::default(),
             config: Mutex::new(config),
             hash_seed: seed,
             identity,
@@ -187,7 +193,7 @@ impl Shared {
     /// Whether some connection is shown every command.
     #[inline]
     pub(crate) fn has_monitors(&self) -> bool {
-        self.monitors.load(Ordering::Relaxed) != 0
+        self.clients.monitors.load(Ordering::Relaxed) != 0
     }
 
     /// What names the history of the data to replicas.
@@ -248,7 +254,8 @@ impl Shared {
     /// ask this one count, so that there are exactly so many, whoever comes at the same time.
     pub(crate) fn admit_client(&self, clients_max: usize) -> bool {
         let more = |clients: usize| (clients < clients_max).then_some(clients + 1);
-        self.clients.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+        let admitted = &self.clients.admitted;
+        admitted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 
     /// A connection of `shard` that was no client is gone.
@@ -259,7 +266,7 @@ impl Shared {
     /// A client of `shard` is gone.
     pub(crate) fn client_gone(&self, shard: usize) {
         self.connection_refused(shard);
-        self.clients.fetch_sub(1, Ordering::Relaxed);
+        self.clients.admitted.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Says how much memory a shard and its connections use: slabs of records, and what its thread

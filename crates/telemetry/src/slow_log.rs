@@ -2,8 +2,8 @@
 //!
 //! Each core thread keeps its own. Identifiers come from one source for the whole server, one after
 //! the other, so that the logs of all core threads merge into one by identifier, and each knows by
-//! the identifiers given out which of its entries are too old: `slowlog-max-len` is the server's. What an entry may hold is bounded as
-//! in Redis (slowlog.h): 32 arguments of 128 bytes each.
+//! the identifiers given out which of its entries are too old: `slowlog-max-len` is the server's.
+//! What an entry may hold is bounded as in Redis (slowlog.h): 32 arguments of 128 bytes each.
 //!
 //! ```text
 //!   an argument of 200 bytes     its first 128 bytes, then "... (72 more bytes)"
@@ -163,8 +163,8 @@ impl SlowEntry {
     }
 }
 
-/// Name and arguments of calls that may turn out slow, cut short as they come: what a call brings is
-/// gone when it is known how long it took. One buffer for many calls, which serves again.
+/// Name and arguments of calls that may turn out slow, cut short as they come: what a call brings
+/// is gone when it is known how long it took. One buffer for many calls, which serves again.
 #[derive(Clone, Debug, Default)]
 pub struct SlowWords {
     bytes: Vec<u8>,

@@ -27,7 +27,7 @@ impl Core {
     /// From now on a connection is shown every command.
     pub(crate) fn add_monitor(&mut self, key: ConnectionKey) {
         self.monitors.push(key);
-        self.shared.monitors.fetch_add(1, Ordering::AcqRel);
+        self.shared.clients.monitors.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Shows a connection's command to all monitors; `words` are its arguments, secrets replaced.
@@ -64,7 +64,7 @@ impl Core {
         }
         let gone = before - self.monitors.len();
         if gone > 0 {
-            self.shared.monitors.fetch_sub(gone, Ordering::AcqRel);
+            self.shared.clients.monitors.fetch_sub(gone, Ordering::AcqRel);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! How much memory the process has: what the allocator says, and what the system says.
 //!
 //! Asking jemalloc takes locks of all its arenas, so one reading serves everybody for
-//! [`READING_NS_MAX`]. The peak is the highest of these and of what the core threads note in each of
-//! their periods, whether or not anybody asks: a spike shorter than that is not seen, as in Redis.
+//! [`READING_NS_MAX`]. The peak is the highest of what is noted in each period, whether or not
+//! anybody asks: a spike shorter than that is not seen, as in Redis.
 //!
 //! ```text
 //! allocated <= active <= resident ~ process

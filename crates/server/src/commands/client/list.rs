@@ -210,9 +210,9 @@ mod tests {
         let reply = server.ask(client, "CLIENT LIST");
         let line = lines(&reply)[0];
         let names: Vec<&str> = line.split(' ').filter_map(|it| it.split('=').next()).collect();
-        let redis = "id addr laddr fd name age idle flags db sub psub ssub multi watch qbuf qbuf-free \
-                     argv-mem multi-mem rbs rbp obl oll omem tot-mem events cmd user redir resp \
-                     lib-name lib-ver";
+        let redis = "id addr laddr fd name age idle flags db sub psub ssub multi watch qbuf \
+                     qbuf-free argv-mem multi-mem rbs rbp obl oll omem tot-mem events cmd user \
+                     redir resp lib-name lib-ver";
         assert_eq!(names.join(" "), redis);
         for field in [
             "id=1",
