@@ -64,6 +64,12 @@ fn no_single_slips_between_the_markers_of_a_transaction() {
 }
 
 #[test]
+fn no_single_slips_around_the_marker_between_two_others() {
+    let marks = ["T first", "T last", "T between"];
+    explore_reaching(real::scenarios::single_around_three_markers, 2, &marks);
+}
+
+#[test]
 fn a_local_command_sees_a_transaction_that_was_seen_elsewhere() {
     explore_reaching(real::scenarios::local_command_at_a, 3, &["told"]);
     explore_reaching(real::scenarios::local_command_at_b, 3, &["told"]);
@@ -83,6 +89,12 @@ fn a_sleeping_participant_misses_no_marker() {
 #[should_panic(expected = "T < S_a < S_b < T")]
 fn canary_markers_pushed_as_singles_are_caught() {
     explore(real::scenarios::markers_without_the_bit, 3);
+}
+
+#[test]
+#[should_panic(expected = "T < S_a < S_b < T")]
+fn canary_bits_released_hand_over_hand_are_caught() {
+    explore(real::scenarios::bits_hand_over_hand, 2);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use crate::reached;
 
-use super::{Batch, Envelope, Inbox, Inboxes, Markers, Wake};
+use super::{Batch, Envelope, Inbox, Inboxes, Markers, Queue, Wake};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, Ordering};
@@ -112,10 +112,24 @@ pub(crate) fn transactions() {
     assert_eq!(at_a.len(), 2);
 }
 
+/// A client's command to A, and the one behind it to B.
+const S_A: u32 = 1;
+const S_B: u32 = 2;
+
+/// What A and B were given must have one order.
+fn check_order(at_a: &[u32], at_b: &[u32]) {
+    let transaction_first = position(at_a, T) < position(at_a, S_A);
+    let transaction_last = position(at_b, S_B) < position(at_b, T);
+    match (transaction_first, transaction_last) {
+        (true, true) => panic!("a cycle: T < S_a < S_b < T"),
+        (true, false) => reached("T first"),
+        (false, true) => reached("T last"),
+        (false, false) => reached("T between"),
+    }
+}
+
 /// One transaction, and one client whose pipeline is `S_a` to A, then `S_b` to B.
 fn transaction_against_pipeline(push_transaction: fn(&Inboxes<Message>)) {
-    const S_A: u32 = 1;
-    const S_B: u32 = 2;
     let (inboxes, mut a, mut b) = two();
     let client = {
         let inboxes = Arc::clone(&inboxes);
@@ -129,14 +143,7 @@ fn transaction_against_pipeline(push_transaction: fn(&Inboxes<Message>)) {
     let (mut at_a, mut at_b) = (Vec::new(), Vec::new());
     take_into(&mut at_a, &mut a);
     take_into(&mut at_b, &mut b);
-    let transaction_first = position(&at_a, T) < position(&at_a, S_A);
-    let transaction_last = position(&at_b, S_B) < position(&at_b, T);
-    match (transaction_first, transaction_last) {
-        (true, true) => panic!("a cycle: T < S_a < S_b < T"),
-        (true, false) => reached("T first"),
-        (false, true) => reached("T last"),
-        (false, false) => reached("T between"),
-    }
+    check_order(&at_a, &at_b);
 }
 
 pub(crate) fn single_between_markers() {
@@ -149,6 +156,51 @@ pub(crate) fn markers_without_the_bit() {
         let _ = inboxes.push(0, message(T));
         let _ = inboxes.push(1, message(T));
     });
+}
+
+/// The same with a third inbox between A and B. With two it makes no difference whether bits are
+/// released when all markers are in or each as soon as the next is held: the client that finds A's
+/// released finds B's held. Here it may overtake the transaction on its way to B.
+pub(crate) fn single_around_three_markers() {
+    let (inboxes, mut ends) = Inboxes::new(3);
+    let client = {
+        let inboxes = Arc::clone(&inboxes);
+        thread::spawn(move || {
+            let _ = inboxes.push(0, message(S_A));
+            let _ = inboxes.push(2, message(S_B));
+        })
+    };
+    let mut markers = Markers::new();
+    (0..3).for_each(|shard| markers.add(shard, message(T)));
+    inboxes.push_all(&mut markers, |_| unreachable!("nobody sleeps"));
+    client.join().expect("the client does not panic");
+    let mut seen = [Vec::new(), Vec::new(), Vec::new()];
+    seen.iter_mut().zip(&mut ends).for_each(|(seen, end)| take_into(seen, end));
+    assert_eq!(seen[1], [T]);
+    check_order(&seen[0], &seen[2]);
+}
+
+/// Canary: the bits of three inboxes released hand over hand.
+pub(crate) fn bits_hand_over_hand() {
+    let queues: Arc<[Queue<Message>; 3]> = Arc::new(std::array::from_fn(|_| Queue::new()));
+    let client = {
+        let queues = Arc::clone(&queues);
+        thread::spawn(move || {
+            let _ = queues[0].push(message(S_A));
+            let _ = queues[2].push(message(S_B));
+        })
+    };
+    let _ = queues[0].hold(message(T));
+    let _ = queues[1].hold(message(T));
+    queues[0].release();
+    let _ = queues[2].hold(message(T));
+    queues[1].release();
+    queues[2].release();
+    client.join().expect("the client does not panic");
+    // SAFETY: the batch owns its messages
+    let numbers = |m: Envelope<Message>| m.0.with(|cell| unsafe { *cell });
+    let [at_a, at_b] = [0, 2].map(|shard| queues[shard].take().map(numbers).collect::<Vec<_>>());
+    check_order(&at_a, &at_b);
 }
 
 /// One shard acts on a marker and tells a client, who sends a command to the other shard, where it

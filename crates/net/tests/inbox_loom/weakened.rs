@@ -20,4 +20,4 @@ use batch::Batch;
 use envelope::Envelope;
 use inboxes::{Inbox, Inboxes};
 use markers::Markers;
-use queue::Wake;
+use queue::{Queue, Wake};
