@@ -236,6 +236,23 @@ fn random_operations_agree_with_the_model() {
 }
 
 #[test]
+fn a_record_put_over_a_key_past_its_moment_finds_it_expired() {
+    let mut keyspace = keyspace(Settings::default());
+    let mut effects = effects();
+    let mut step = Step { db: 1, now_ms: START_MS, effects: &mut effects };
+    keyspace.set(&mut step, b"past", Payload::Int(1), Expiry::At(START_MS));
+    keyspace.set(&mut step, b"a", Payload::Int(2), Expiry::Never);
+    step.now_ms += 1;
+    let taken = keyspace.take(&mut step, b"a").expect("it is there");
+    step.effects.clear();
+    keyspace.put(&mut step, b"past", taken);
+    assert_eq!(keyspace.stats().expired, 1);
+    assert_eq!(logged(&effects), 1);
+    let events: Vec<_> = effects.events().map(|it| (it.name, it.of.key)).collect();
+    assert_eq!(events, [("expired", &b"past"[..]), ("new", b"past")]);
+}
+
+#[test]
 fn active_expiry_finds_everything_and_gives_up_in_time() {
     let mut keyspace = keyspace(Settings::default());
     let mut effects = effects();

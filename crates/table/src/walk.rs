@@ -167,3 +167,73 @@ impl<V> Walk<V> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use crate::bucket::Bucket;
+    use crate::{Expiry, Hash, Hasher, Payload, PayloadRef, Table};
+
+    type Given = Rc<RefCell<Vec<i64>>>;
+
+    /// A table with one record, of the value 1, and a walk that has come to so many positions
+    /// behind it.
+    fn walking(behind: i64) -> (Table<Box<u8>>, Hash, Given) {
+        let mut table = Table::new(Hasher::new(3));
+        let hash = table.hash(b"key");
+        table.set(hash, b"key", Payload::Int(1), Expiry::Never);
+        let given = Given::default();
+        let sink = Rc::clone(&given);
+        let begun = table.begin_walk(move |record| {
+            let PayloadRef::Int(value) = record.payload() else { panic!("an integer") };
+            sink.borrow_mut().push(value);
+        });
+        assert!(begun.is_some());
+        let walk = table.walk.as_mut().expect("it has begun");
+        walk.position = hash.position().checked_add_signed(behind).expect("within the order");
+        (table, hash, given)
+    }
+
+    fn finish(table: &mut Table<Box<u8>>) {
+        while table.advance(1) {}
+    }
+
+    #[test]
+    fn a_record_at_the_walks_very_position_is_not_reached_yet() {
+        for behind in [-1, 0] {
+            let (mut table, hash, given) = walking(behind);
+            table.set(hash, b"key", Payload::Int(2), Expiry::Never);
+            assert_eq!(*given.borrow(), [1], "as it was, before it changes: {behind}");
+            finish(&mut table);
+            assert_eq!(*given.borrow(), [1], "once: {behind}");
+
+            let (mut table, hash, given) = walking(behind);
+            table.remove(hash, b"key");
+            assert_eq!(*given.borrow(), [1], "before it goes: {behind}");
+            // What comes instead is not of the walk's moment.
+            table.set(hash, b"key", Payload::Int(2), Expiry::Never);
+            finish(&mut table);
+            assert_eq!(*given.borrow(), [1], "and not what is new: {behind}");
+
+            let (mut table, _, given) = walking(behind);
+            finish(&mut table);
+            assert_eq!(*given.borrow(), [1], "if nobody changes it: {behind}");
+        }
+        let (mut table, hash, given) = walking(1);
+        table.set(hash, b"key", Payload::Int(2), Expiry::Never);
+        finish(&mut table);
+        assert!(given.borrow().is_empty(), "what was reached may change");
+    }
+
+    #[test]
+    fn a_home_shows_what_lies_at_the_position_asked_for() {
+        let (table, hash, _) = walking(0);
+        for (position, shown) in [(hash.position(), 1), (hash.position() + 1, 0)] {
+            let mut seen = 0;
+            table.visit_home(position, Bucket::full, |_, _| seen += 1);
+            assert_eq!(seen, shown);
+        }
+    }
+}

@@ -240,6 +240,34 @@ mod tests {
     }
 
     #[test]
+    fn a_target_past_its_moment_expires_first() {
+        for (line, reply, db, told) in [
+            ("RENAME a past", "+OK\r\n", 0, ["rename_from a", "rename_to past"].as_slice()),
+            ("RENAMENX a past", ":1\r\n", 0, &["rename_from a", "rename_to past"]),
+            ("COPY a past", ":1\r\n", 0, &["copy_to past"]),
+            ("COPY a past REPLACE", ":1\r\n", 0, &["copy_to past"]),
+            ("COPY a past DB 2 REPLACE", ":1\r\n", 2, &["copy_to past"]),
+            ("MOVE past 2", ":1\r\n", 2, &["move_from past", "move_to past"]),
+        ] {
+            let mut shard = Fixture::new();
+            shard.db = db;
+            shard.run("SET past 1 PX 10");
+            shard.advance(11);
+            shard.db = 0;
+            shard.run(if db == 2 { "SET past 2" } else { "SET a 2" });
+            shard.run("SET a 2");
+            shard.effects.clear();
+            let expired = shard.keyspace.stats().expired;
+            assert_eq!(shard.run(line), reply, "{line}");
+            assert_eq!(shard.keyspace.stats().expired, expired + 1, "{line} counts it");
+            assert_eq!(shard.logged(), [format!("{db} DEL past"), "0 *".to_owned()], "{line}");
+            let events = shard.events();
+            assert_eq!(events[..2], ["expired past", "new past"], "{line}");
+            assert_eq!(events[2..], *told, "{line}");
+        }
+    }
+
+    #[test]
     fn copies_of_long_values_are_their_own() {
         let mut shard = Fixture::new();
         let long = "x".repeat(100_000);
