@@ -1,6 +1,10 @@
 //! MULTI, EXEC, WATCH and commands that need keys together, on servers of several sizes.
 
+use std::time::Duration;
+
+use config::Config;
 use keyspace::EvictionPolicy;
+use net::{Clock, VirtualTime};
 
 use crate::fixture::{Fixture, FixtureClient};
 
@@ -96,6 +100,51 @@ fn a_touched_key_stops_exec_wherever_it_lives() {
             ];
             expect(server, client, &again);
         });
+    }
+}
+
+#[test]
+fn a_watched_key_that_expires_stops_exec_though_nobody_has_removed_it() {
+    for shards in [1, 2, 3] {
+        // At home alone, on other shards alone, and held for the sake of several.
+        for (watch, queued) in [("a", "GET a"), ("a", "GET b"), ("a b c", "GET b"), ("a", "PING")] {
+            let time = Box::leak(Box::new(VirtualTime::new(1_700_000_000_000_000)));
+            let clock = Clock::simulated(time);
+            let mut server = Fixture::with_clock(shards, Config::default(), clock);
+            let (client, other) = (server.connect(0), server.connect(shards - 1));
+            let begin = |server: &mut Fixture, expires: &str| {
+                server.ask(other, "MSET a 1 b 1 c 1");
+                server.ask(other, expires);
+                server.ask(client, &format!("WATCH {watch}"));
+                server.ask(client, "MULTI");
+                server.ask(client, queued);
+            };
+            begin(&mut server, "SET a 1 PX 10");
+            // No tick of the fixture does background work.
+            time.pass(Duration::from_millis(12));
+            assert_eq!(server.ask(client, "EXEC"), "*-1\r\n", "{watch}: {queued}");
+            assert_eq!(server.ask(other, "DBSIZE"), ":3\r\n", "it is still there");
+            begin(&mut server, "SET a 1 PX 1000");
+            time.pass(Duration::from_millis(12));
+            assert_ne!(server.ask(client, "EXEC"), "*-1\r\n", "{watch}: {queued}");
+        }
+    }
+}
+
+#[test]
+fn swapdb_touches_what_is_watched_in_either_database() {
+    for swap in ["SWAPDB 0 1", "SWAPDB 1 0"] {
+        for watched in [0, 1] {
+            everywhere(|server, client, other| {
+                expect(server, other, &[("SET a 0", "+OK\r\n"), ("SELECT 1", "+OK\r\n")]);
+                expect(server, other, &[("SET a 1", "+OK\r\n")]);
+                server.ask(client, &format!("SELECT {watched}"));
+                expect(server, client, &[("WATCH a", "+OK\r\n"), ("MULTI", "+OK\r\n")]);
+                expect(server, client, &[("GET a", "+QUEUED\r\n")]);
+                server.ask(other, swap);
+                expect(server, client, &[("EXEC", "*-1\r\n")]);
+            });
+        }
     }
 }
 

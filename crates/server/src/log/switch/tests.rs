@@ -256,6 +256,39 @@ fn turning_it_off_before_the_cut_leaves_it_free_to_be_turned_on() {
 }
 
 #[test]
+fn a_segment_that_begins_anew_forgets_how_far_parts_were_retired() {
+    let folder = Folder::new();
+    let mut server = Fixture::with_config(SHARDS, folder.config(false));
+    let (one, other) = (server.connect(0), server.connect(0));
+    assert_eq!(server.ask(one, "CONFIG SET appendonly yes"), "+OK\r\n");
+    complete(&mut server);
+    // Parts far beyond where those of the next segment will be.
+    let (a, b, c) = (on("a", 0), on("b", 1), on("c", 0));
+    for number in 0..50 {
+        assert_eq!(server.ask(one, &format!("MSET {a} {number} {b} {number}")), "+OK\r\n");
+    }
+    assert_eq!(server.ask(one, "CONFIG SET appendonly no"), "+OK\r\n");
+    // On again, with a disk that has no room for what shard 1 logs.
+    let shared = std::sync::Arc::clone(&server.cores[0].shared);
+    super::prepare(&shared, &folder.config(true)).expect("there is room");
+    let is_next = |name: &&String| name.contains("shard-0001.3.incr");
+    let name = folder.files().iter().find(is_next).expect("it was prepared").clone();
+    let path = folder.0.join("appendonlydir").join(name);
+    std::fs::remove_file(&path).expect("it is ours");
+    std::os::unix::fs::symlink("/dev/full", &path).expect("a link");
+    shared.config().log.enabled = true;
+    server.cores[0].apply_config();
+    server.settle();
+    assert!(server.cores.iter().all(|core| core.shard.log.is_on()));
+    // One tick writes both on shard 0. SET's record lies behind a part of which shard 1 lacks the
+    // other: a restart would cut both.
+    server.give(one, format!("MSET {a} x {b} x\r\n").as_bytes());
+    server.give(other, format!("SET {c} x\r\n").as_bytes());
+    server.settle();
+    assert_eq!((server.take(one), server.take(other)), (String::new(), String::new()));
+}
+
+#[test]
 fn the_directory_of_another_server_is_refused() {
     let folder = Folder::new();
     let theirs = FileStorage::new(&folder.0).lock(LOCK_NAME).expect("nobody has it");
@@ -297,6 +330,47 @@ fn on(name: &str, shard: usize) -> String {
         .map(|n| format!("{name}{n}"))
         .find(|k| spec::shard_of_slot(spec::slot_of(k.as_bytes()), SHARDS) == shard)
         .unwrap()
+}
+
+#[test]
+fn what_expires_or_is_evicted_of_itself_is_logged() {
+    let folder = Folder::new();
+    let mut server = folder.recover();
+    let client = server.connect(0);
+    let counters: Vec<String> =
+        (0..SHARDS).flat_map(|shard| [on("expires", shard), on("goes", shard)]).collect();
+    let background = |server: &mut Fixture| {
+        // A period of background work is due.
+        std::thread::sleep(Duration::from_millis(150));
+        for core in &mut server.cores {
+            core.begin_tick();
+            core.run_background();
+        }
+        server.settle();
+    };
+    for key in &counters {
+        let expiry = if key.starts_with("expires") { " PX 20" } else { "" };
+        assert_eq!(server.ask(client, &format!("SET {key} 5{expiry}")), "+OK\r\n");
+    }
+    background(&mut server);
+    assert_eq!(server.ask(client, "DBSIZE"), format!(":{SHARDS}\r\n"));
+    let limit = |policy: &str, bytes: u32| {
+        format!("CONFIG SET maxmemory-policy {policy} maxmemory {bytes}")
+    };
+    assert_eq!(server.ask(client, &limit("allkeys-random", 1)), "+OK\r\n");
+    background(&mut server);
+    assert_eq!(server.ask(client, &limit("noeviction", 0)), "+OK\r\n");
+    assert_eq!(server.ask(client, "DBSIZE"), ":0\r\n");
+    // Were the removals not in the log, it would make other counts of these.
+    for key in &counters {
+        assert_eq!(server.ask(client, &format!("INCR {key}")), ":1\r\n");
+    }
+    drop(server);
+    let mut server = folder.recover();
+    let client = server.connect(0);
+    for key in &counters {
+        assert_eq!(server.ask(client, &format!("GET {key}")), "$1\r\n1\r\n", "{key}");
+    }
 }
 
 #[test]

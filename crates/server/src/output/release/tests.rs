@@ -1,9 +1,16 @@
+use std::cell::Cell;
+use std::io;
+use std::os::fd::RawFd;
+use std::rc::Rc;
+
+use durability::{FsyncPolicy, Segment};
 use resp::{CommandError, Protocol};
 
 use super::refuse_writes;
 use crate::clients::connection::Connection;
 use crate::fixture::Fixture;
 use crate::input::registry::{Action, Registry};
+use crate::log::file::LogFile;
 use crate::message::Work;
 
 const REFUSED: &str = "-MISCONF Errors writing to the AOF file: No space left on device\r\n";
@@ -23,6 +30,77 @@ fn work(names: &[&str], replies: &str) -> Work {
     }
     work.reply = replies.as_bytes().to_vec();
     work
+}
+
+/// A file on a disk that may be full.
+struct Disk {
+    is_full: Rc<Cell<bool>>,
+}
+
+impl LogFile for Disk {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.is_full.get() {
+            true => Err(io::ErrorKind::StorageFull.into()),
+            false => Ok(bytes.len()),
+        }
+    }
+
+    fn set_length(&mut self, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn descriptor(&self) -> Option<RawFd> {
+        None
+    }
+}
+
+/// A server that logs, each shard to a disk of its own; and whether these are full.
+fn logging(shards: usize) -> (Fixture, Vec<Rc<Cell<bool>>>) {
+    let mut server = Fixture::new(shards);
+    let disks: Vec<Rc<Cell<bool>>> = (0..shards).map(|_| Rc::default()).collect();
+    for (shard, disk) in disks.iter().enumerate() {
+        let file = Box::new(Disk { is_full: Rc::clone(disk) });
+        let segment = Segment::resume(0, FsyncPolicy::No, 0);
+        server.cores[shard].shard.log.turn_on(shard as u16, file, segment, 0);
+    }
+    (server, disks)
+}
+
+/// A key on `shard` of two.
+fn on(name: &str, shard: usize) -> String {
+    (0..)
+        .map(|n| format!("{name}{n}"))
+        .find(|k| spec::shard_of_slot(spec::slot_of(k.as_bytes()), 2) == shard)
+        .unwrap()
+}
+
+#[test]
+fn a_transaction_waits_for_a_part_that_its_home_cannot_write() {
+    let (a, b, c) = (on("a", 0), on("b", 1), on("c", 0));
+    let transactions = [
+        format!("RENAME {a} {b}\r\n"),
+        format!("RENAME {b} {a}\r\n"),
+        // Settled at home alone, in the tick that answers it.
+        format!("MULTI\r\nSET {c} 2\r\nSELECT 0\r\nEXEC\r\n"),
+        format!("MULTI\r\nSELECT 0\r\nRENAME {a} {b}\r\nSET {c} 2\r\nEXEC\r\n"),
+    ];
+    for text in transactions {
+        let (mut server, disks) = logging(2);
+        let client = server.connect(0);
+        assert_eq!(server.ask(client, &format!("MSET {a} 1 {b} 1 {c} 1")), "+OK\r\n");
+        // The other shard has room for its part.
+        disks[0].set(true);
+        let reply = server.send(client, text.as_bytes());
+        assert!(!reply.ends_with("+OK\r\n") || reply.ends_with("QUEUED\r\n"), "{text}: {reply}");
+        disks[0].set(false);
+        std::thread::sleep(std::time::Duration::from_millis(1100));
+        server.settle();
+        assert!(server.take(client).ends_with("+OK\r\n"), "{text}");
+    }
 }
 
 #[test]
