@@ -5,8 +5,12 @@
   - a counter (INCR) must have a value from acked to sent: more would mean that the log was played twice;
   - a group is four keys on any shards, written by MSET with one number or removed by DEL: after the restart all four
     hold the same number or none is there, and that state is one from acked to sent: never half a transaction;
-  - a key with an expiry still has it.
+  - a key with an expiry still has it;
+  - a counter that expired and was counted anew holds the new count: an expiry that was not logged would make the log count
+    on from the old one, which then is past its moment.
 """
+import time
+
 from ..wire import ReplyError
 from .load import Connection, Workload
 
@@ -15,6 +19,10 @@ KEYS_EACH = 20
 GROUPS_EACH = 4
 GROUP_KEYS = 4
 EXPIRY_MS = 10 ** 10
+RENEWERS, RENEWED_EACH = 3, 6
+RENEWED_MS, OLD_COUNT = 5, b"7"
+# shorter and longer than the tenth of a second after which keys expire though nobody asks for them
+RENEWED_SECONDS = (0.03, 0.03, 0.15)
 
 
 class Item:
@@ -70,6 +78,22 @@ class Item:
         return None
 
 
+class Renewed:
+    """A counter that expires and begins anew, again and again: what it may hold now."""
+
+    def __init__(self, key):
+        self.key, self.may_be = key, {None}
+
+    def judge(self, wire):
+        """As `Item.judge`."""
+        found = wire("GET", self.key)
+        if found not in self.may_be:
+            return "counter %s, which had expired before: %r is there, not one of %r" % (
+                self.key.decode(), found, sorted(self.may_be, key=str))
+        self.may_be = {found, None} if found == OLD_COUNT else {found}
+        return None
+
+
 def items_of(index):
     """What the connection of this number writes."""
     name = b"%d:" % index
@@ -105,6 +129,32 @@ class Writer(Connection):
             self.acknowledged += 1
 
 
+class Renewer(Connection):
+    """Lets its counters expire, and counts anew."""
+
+    def __init__(self, seed, renewed):
+        super().__init__(seed)
+        self.renewed = renewed
+
+    def all_of(self, words, reply, found):
+        """Sends a command about each counter, which is replied `reply` and leaves one of `found`."""
+        for one in self.renewed:
+            one.may_be |= found
+        self.send([[words[0], one.key, *words[1:]] for one in self.renewed])
+        for one, answer in zip(self.renewed, self.replies(len(self.renewed))):
+            if answer != reply:
+                self.problem = self.problem or "%s %s is answered %r, not %r" % (
+                    words[0].decode(), one.key.decode(), answer, reply)
+            one.may_be = set(found)
+            self.acknowledged += 1
+
+    def step(self):
+        self.all_of([b"SET", OLD_COUNT, b"PX", b"%d" % RENEWED_MS], "OK", {OLD_COUNT, None})
+        time.sleep(self.source.choice(RENEWED_SECONDS))
+        self.all_of([b"INCR"], 1, {b"1"})
+        self.all_of([b"INCR"], 2, {b"2"})
+
+
 class Writes(Workload):
     """See the module's text."""
 
@@ -112,14 +162,18 @@ class Writes(Workload):
 
     def __init__(self):
         self.items = [items_of(index) for index in range(CONNECTIONS)]
+        self.renewed = [[Renewed(b"renewed:%d:%d" % (index, number)) for number in range(RENEWED_EACH)]
+                        for index in range(RENEWERS)]
 
     def connections(self, run, seed):
-        return [Writer("%s/%d" % (seed, index), b"w%d.%d" % (index, run), items)
-                for index, items in enumerate(self.items)]
+        writers = [Writer("%s/%d" % (seed, index), b"w%d.%d" % (index, run), items)
+                   for index, items in enumerate(self.items)]
+        return writers + [Renewer("%s/renewer/%d" % (seed, index), renewed)
+                          for index, renewed in enumerate(self.renewed)]
 
     def knowledge(self):
-        return self.items
+        return self.items, self.renewed
 
     def judge(self, wire):
-        judged = [item.judge(wire) for items in self.items for item in items]
+        judged = [item.judge(wire) for items in self.items + self.renewed for item in items]
         return [problem for problem in judged if problem]
