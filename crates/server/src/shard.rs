@@ -171,7 +171,8 @@ impl Shard {
         }
         statistics.counters.keys.changes += self.effects.dirty();
         if !matches!(sink, Sink::Nothing) {
-            self.forget_effects(time.unix_ms());
+            // The moment of what ran: a transaction's is older than this tick.
+            self.forget_effects(request.now_ms);
         }
         let took_ns = time.now_ns() - began_ns;
         if counted {
