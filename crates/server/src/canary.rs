@@ -37,6 +37,10 @@ pub enum Canary {
     ForgottenLine,
     /// Who does not wait any more stays in the lines of several shards.
     LeftInLine,
+    /// Keys that expire though nobody asks for them are not logged.
+    UnloggedExpiry,
+    /// SWAPDB touches who watches keys of the first database that it names, and nobody else.
+    HalfSwap,
 }
 
 impl Canary {
@@ -54,6 +58,8 @@ impl Canary {
         Self::LostWake,
         Self::ForgottenLine,
         Self::LeftInLine,
+        Self::UnloggedExpiry,
+        Self::HalfSwap,
     ];
 }
 

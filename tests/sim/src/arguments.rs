@@ -26,7 +26,7 @@ usage: sim [--seeds N] [--from S]     N simulations (50000), from seed S (1) on
        sim --seed N [--trace]         one of them again; what fails is shrunk and shown
        sim --canaries [--seeds N]     every deliberate mistake must be found within N seeds (2000)
   --shards N      no more than N core threads (16)
-  --usual         without RENAME, COPY, MSETNX, MULTI, EXEC, WATCH, SELECT, MOVE, SWAPDB";
+  --usual         without RENAME, COPY, MSETNX, MULTI, EXEC, WATCH, SELECT, MOVE, SWAPDB, expiries";
 
 /// Simulations unless `--seeds` says otherwise: what CI runs.
 const SEEDS: u64 = 50_000;
@@ -40,8 +40,7 @@ impl Arguments {
         let mut words = words;
         let (mut seeds, mut from, mut seed) = (None, 1, None);
         let (mut trace, mut canaries) = (false, false);
-        let mix = Mix { dependent: true, transactions: true, databases: true, waiting: true };
-        let mut scope = Scope { shards_max: 16, mix };
+        let mut scope = Scope { shards_max: 16, mix: Mix::ALL };
         while let Some(word) = words.next() {
             let mut number = || {
                 let text = words.next().unwrap_or_default();

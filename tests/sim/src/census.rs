@@ -23,6 +23,8 @@ pub(crate) struct Census {
     pub(crate) waiters: u64,
     /// Waits that ended with a value.
     pub(crate) served: u64,
+    /// Keys that expired.
+    pub(crate) expired: u64,
     /// Lives in which a log refused writes.
     pub(crate) refusing_lives: u64,
 }
@@ -38,6 +40,7 @@ impl AddAssign for Census {
         self.power_losses += other.power_losses;
         self.waiters += other.waiters;
         self.served += other.served;
+        self.expired += other.expired;
         self.refusing_lives += other.refusing_lives;
     }
 }
@@ -48,7 +51,7 @@ impl fmt::Display for Census {
             formatter,
             "{} steps of core threads, {} answers ({} refused by a failing log, {} EXEC aborted), \
              {} of those that may wait with a \
-             value, {} waiting at the end, {} crashes with work under way, {} while starting, {} losses of power, {} lives with a \
+             value, {} waiting at the end, {} keys expired, {} crashes with work under way, {} while starting, {} losses of power, {} lives with a \
              failing log",
             self.steps,
             self.answers,
@@ -56,6 +59,7 @@ impl fmt::Display for Census {
             self.aborts,
             self.served,
             self.waiters,
+            self.expired,
             self.busy_crashes,
             self.killed_starts,
             self.power_losses,

@@ -2,6 +2,7 @@
 
 use resp::Value as Reply;
 
+use crate::model::Ask;
 use crate::operation::Operation;
 
 /// A point in the order of everything that clients did or saw.
@@ -9,6 +10,26 @@ pub(crate) type Moment = u64;
 
 /// Later than everything.
 pub(crate) const NEVER: Moment = Moment::MAX;
+
+/// From when to when something can have happened, both included: unix milliseconds of the server's
+/// own clocks. A core thread looks at the time once a tick, so what it does late in a long tick it
+/// does at an early moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Span {
+    pub(crate) from_ms: i64,
+    pub(crate) to_ms: i64,
+}
+
+impl Span {
+    /// Any time.
+    pub(crate) const ALWAYS: Self = Self { from_ms: i64::MIN, to_ms: i64::MAX };
+
+    /// So much later.
+    pub(crate) const fn after_ms(self, ms: u32) -> Self {
+        let ms = ms as i64;
+        Self { from_ms: self.from_ms.saturating_add(ms), to_ms: self.to_ms.saturating_add(ms) }
+    }
+}
 
 /// An operation, and what came of it.
 #[derive(Clone, Debug)]
@@ -26,6 +47,8 @@ pub(crate) struct Event {
     pub(crate) reply: Option<Reply>,
     /// Whether the server refused it, so that it may have taken effect or not (MISCONF).
     pub(crate) refused: bool,
+    /// When the server can have looked at the clock for it.
+    pub(crate) span: Span,
     /// Whether it was answered while the log refused writes: what it read may be lost in a crash.
     pub(crate) is_weak: bool,
 }
@@ -34,6 +57,13 @@ impl Event {
     /// Whether it may be that it never took effect.
     pub(crate) fn is_optional(&self) -> bool {
         self.refused || self.answered == NEVER
+    }
+
+    /// What the model is asked.
+    pub(crate) fn ask(&self) -> Ask<'_> {
+        let Self { session, operation, span, .. } = self;
+        let reply = self.telling_reply();
+        Ask { session: *session, operation, reply, span: *span }
     }
 
     /// Its reply, if that says anything about the state.
@@ -52,7 +82,10 @@ impl Event {
             (Operation::Execute(inner), Reply::Array(replies)) => {
                 let waits = |operation: &Operation| operation.timeout_ms().is_some();
                 let is_idle = |reply: &Reply| matches!(reply, Reply::Error(_) | Reply::Integer(0));
-                inner.iter().any(|it| it.is_read() || waits(it)) || replies.iter().any(is_idle)
+                // SELECT is about no shard.
+                let is_idle = inner.iter().any(|it| it.is_plain_read() || waits(it))
+                    || replies.iter().any(is_idle);
+                is_idle || inner.iter().all(Operation::is_read)
             }
             (operation, _) => operation.is_read(),
         }
@@ -71,7 +104,13 @@ impl Event {
             (None, _) => "unanswered".to_owned(),
         };
         let operation = self.operation.line(keys);
-        format!("[{}] @{} {operation}  ->  {answer}", self.session, self.invoked)
+        let Span { from_ms, to_ms } = self.span;
+        let ms = match (from_ms, to_ms) {
+            (i64::MIN, i64::MAX) => String::new(),
+            (_, i64::MAX) => format!(" ({}.. ms)", from_ms % 1_000_000),
+            _ => format!(" ({}..{} ms)", from_ms % 1_000_000, to_ms % 1_000_000),
+        };
+        format!("[{}] @{} {operation}  ->  {answer}{ms}", self.session, self.invoked)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Which operations clients are given, and how often.
 
+use std::collections::VecDeque;
+
 use testing::Random;
 
 use crate::operation::{Key, Operation, Value};
@@ -15,6 +17,19 @@ pub(crate) struct Mix {
     pub(crate) databases: bool,
     /// Commands that wait for keys.
     pub(crate) waiting: bool,
+    /// SET with an expiry, PEXPIRE, PERSIST.
+    pub(crate) expiring: bool,
+}
+
+impl Mix {
+    /// All kinds.
+    pub(crate) const ALL: Self = Self {
+        dependent: true,
+        transactions: true,
+        databases: true,
+        waiting: true,
+        expiring: true,
+    };
 }
 
 /// Draws operations whose values are unique.
@@ -23,6 +38,8 @@ pub(crate) struct Writer {
     mix: Mix,
     keys: usize,
     last_value: Value,
+    /// What comes next, whatever would be drawn: the rest of a story.
+    story: VecDeque<Operation>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +68,9 @@ enum Kind {
     Execute,
     Take,
     TakeOver,
+    SetExpiring,
+    Expire,
+    Persist,
 }
 
 /// How often each is drawn, of the sum.
@@ -74,9 +94,16 @@ const DEPENDENT: &[(Kind, usize)] =
 const TRANSACTIONS: &[(Kind, usize)] = &[(Kind::Watch, 6), (Kind::Unwatch, 1), (Kind::Execute, 20)];
 
 const DATABASES: &[(Kind, usize)] =
-    &[(Kind::Select, 5), (Kind::Move, 3), (Kind::Swap, 1), (Kind::FlushDatabase, 1)];
+    &[(Kind::Select, 5), (Kind::Move, 3), (Kind::Swap, 2), (Kind::FlushDatabase, 1)];
 
 const WAITING: &[(Kind, usize)] = &[(Kind::Take, 7), (Kind::TakeOver, 4)];
+
+const EXPIRING: &[(Kind, usize)] =
+    &[(Kind::SetExpiring, 10), (Kind::Expire, 6), (Kind::Persist, 1)];
+
+/// How long keys live that expire, in milliseconds: most of them for about as long as some steps
+/// take, so that their moments come between any two of these.
+const LIVES_MS: &[u32] = &[1, 1, 1, 2, 2, 4, 20, 300, 60_000];
 
 /// How long commands wait, in milliseconds: some for ever.
 const TIMEOUTS_MS: &[u32] = &[0, 0, 1, 50, 300];
@@ -91,15 +118,57 @@ impl Writer {
         let databases = if mix.databases { DATABASES } else { &[] };
         let waiting = if mix.waiting { WAITING } else { &[] };
         let weighted = USUAL.iter().chain(dependent).chain(transactions).chain(databases);
-        let weighted = weighted.chain(waiting);
+        let expiring = if mix.expiring { EXPIRING } else { &[] };
+        let weighted = weighted.chain(waiting).chain(expiring);
         let kinds = weighted.flat_map(|(kind, times)| std::iter::repeat_n(*kind, *times));
-        Self { kinds: kinds.collect(), mix, keys, last_value: 0 }
+        Self { kinds: kinds.collect(), mix, keys, last_value: 0, story: VecDeque::new() }
+    }
+
+    /// What is drawn next is another connection's.
+    pub(crate) fn begin_session(&mut self) {
+        self.story.clear();
     }
 
     /// The next operation.
     pub(crate) fn draw(&mut self, random: &mut Random) -> Operation {
-        let kind = *random.pick(&self.kinds);
-        self.of(kind, random)
+        if let Some(next) = self.story.pop_front() {
+            return next;
+        }
+        match *random.pick(&self.kinds) {
+            Kind::Watch => self.begin_story(random),
+            kind => self.of(kind, random),
+        }
+    }
+
+    /// A WATCH and what gives it a meaning: drawn one by one these would hardly ever meet. The rest
+    /// of it comes next.
+    fn begin_story(&mut self, random: &mut Random) -> Operation {
+        let Operation::Watch(keys) = self.of(Kind::Watch, random) else { unreachable!("as asked") };
+        let key = keys[0];
+        if self.mix.databases && random.one_in(3) {
+            self.story.push_back(Operation::Select(random.below(2)));
+        }
+        match random.below(4) {
+            0 => self.story.push_back(Operation::Set(key, self.last_value + 1)),
+            1 | 2 if self.mix.expiring => {
+                let ms = *random.pick(LIVES_MS);
+                self.story.push_back(Operation::SetExpiring(key, self.last_value + 1, ms));
+            }
+            _ => {}
+        }
+        self.last_value += 1;
+        self.story.push_back(Operation::Watch(keys));
+        if random.one_in(2) {
+            self.story.push_back(Operation::Get(key));
+        }
+        if random.one_in(3) {
+            let kind = if self.mix.databases { Kind::Swap } else { Kind::Set };
+            let between = self.of(kind, random);
+            self.story.push_back(between);
+        }
+        let execute = self.of(Kind::Execute, random);
+        self.story.push_back(execute);
+        self.story.pop_front().unwrap_or(Operation::Unwatch)
     }
 
     fn of(&mut self, kind: Kind, random: &mut Random) -> Operation {
@@ -142,6 +211,13 @@ impl Writer {
                 let timeout_ms = *random.pick(TIMEOUTS_MS);
                 Operation::TakeOver { from: two[0], to: two[1], timeout_ms }
             }
+            Kind::SetExpiring => Operation::SetExpiring(key, self.value(), *random.pick(LIVES_MS)),
+            Kind::Expire => {
+                // Of counters, too: one that begins anew must not go on after a crash.
+                let key = if random.one_in(2) { self.counter(random) } else { key };
+                Operation::Expire(key, *random.pick(LIVES_MS))
+            }
+            Kind::Persist => Operation::Persist(key),
             Kind::Watch => Operation::Watch(self.some(random)),
             Kind::Unwatch => Operation::Unwatch,
             Kind::Execute => {
@@ -152,6 +228,10 @@ impl Writer {
                     if !matches!(kind, Kind::Watch | Kind::Unwatch | Kind::Execute) {
                         inner.push(self.of(kind, random));
                     }
+                }
+                // Then it runs at home, command by command.
+                if self.mix.databases && random.one_in(4) {
+                    inner.insert(random.below(count + 1), Operation::Select(random.below(2)));
                 }
                 Operation::Execute(inner)
             }

@@ -3,11 +3,16 @@
 //! A state is small and plain, because the judge makes very many of them: each key's value is a
 //! number that stands for its text.
 
+mod expiry;
+mod transfer;
 mod waiting;
 
 use resp::Value as Reply;
 
+pub(crate) use self::expiry::Choices;
+use self::expiry::{MomentId, Moments, NO_MOMENT};
 use crate::hash::Map;
+use crate::history::Span;
 use crate::operation::{Database, Key, Operation, Value, text};
 
 /// Keys of a history at most.
@@ -28,6 +33,12 @@ const DATABASES: usize = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct State {
     values: [[Id; KEYS_MAX]; DATABASES],
+    /// When keys expire.
+    moments: [[MomentId; KEYS_MAX]; DATABASES],
+    /// Keys, as [`watch_bit`] says them, that were found to be past their moment. Not all who find that
+    /// remove them (WATCH does not), or need to look (RENAMENX without a source): until they are set
+    /// or flushed, DBSIZE may count them.
+    ghosts: u32,
     /// Of each connection a bit for each watched key of each database, and [`BROKEN`] once one was
     /// changed.
     watches: [u32; SESSIONS_MAX],
@@ -46,6 +57,8 @@ impl State {
     /// An empty server.
     pub(crate) const EMPTY: Self = Self {
         values: [[ABSENT; KEYS_MAX]; DATABASES],
+        moments: [[NO_MOMENT; KEYS_MAX]; DATABASES],
+        ghosts: 0,
         watches: [0; SESSIONS_MAX],
         selected: [0; SESSIONS_MAX],
     };
@@ -76,6 +89,9 @@ impl State {
             }
         }
         self.values.swap(0, 1);
+        self.moments.swap(0, 1);
+        let first = watch_bit(1, 0) - 1;
+        self.ghosts = self.ghosts >> KEYS_MAX | (self.ghosts & first) << KEYS_MAX;
     }
 }
 
@@ -90,9 +106,33 @@ impl View<'_> {
         self.state.values[self.database][key]
     }
 
+    fn moment(&self, key: Key) -> MomentId {
+        self.state.moments[self.database][key]
+    }
+
+    /// Sets a key, which then does not expire.
     fn set(&mut self, key: Key, value: Id) {
-        self.state.values[self.database][key] = value;
-        self.state.touch(self.database, key);
+        self.put(key, value, NO_MOMENT);
+    }
+
+    /// Changes the value of a key, which expires when it did.
+    fn change(&mut self, key: Key, value: Id) {
+        self.put(key, value, self.moment(key));
+    }
+
+    fn put(&mut self, key: Key, value: Id, moment: MomentId) {
+        let (state, database) = (&mut *self.state, self.database);
+        state.values[database][key] = value;
+        state.moments[database][key] = moment;
+        state.ghosts &= !watch_bit(database, key);
+        state.touch(database, key);
+    }
+
+    /// Takes a key's value and moment to another key.
+    fn carry(&mut self, from: Key, to: Key) {
+        let (value, moment) = (self.get(from), self.moment(from));
+        self.delete(from);
+        self.put(to, value, moment);
     }
 
     /// Deletes a key; whether it was there.
@@ -107,6 +147,7 @@ impl View<'_> {
     fn flush(&mut self) {
         for key in 0..KEYS_MAX {
             self.delete(key);
+            self.state.ghosts &= !watch_bit(self.database, key);
         }
     }
 
@@ -120,9 +161,20 @@ impl View<'_> {
     }
 }
 
-/// The texts of values, each with its number.
+/// An operation of a connection.
+pub(crate) struct Ask<'a> {
+    pub(crate) session: usize,
+    pub(crate) operation: &'a Operation,
+    /// `None`: it never came, or says nothing.
+    pub(crate) reply: Option<&'a Reply>,
+    /// When the server looked at the clock for it.
+    pub(crate) span: Span,
+}
+
+/// The texts of values, each with its number; and the moments at which keys expire.
 #[derive(Default)]
 pub(crate) struct Texts {
+    moments: Moments,
     ids: Map<Vec<u8>, Id>,
     texts: Vec<Vec<u8>>,
     /// By value, the number of its text; [`ABSENT`]: not asked for yet.
@@ -171,18 +223,19 @@ impl Texts {
     }
 }
 
-/// Does `operation` of `session`. False: `reply` cannot be its answer. Without a reply (it never
-/// came) all is fine.
+/// Does what is asked, with keys expiring as `choices` says. False: the reply cannot be the answer.
+/// Without a reply all is fine.
 pub(crate) fn apply(
     texts: &mut Texts,
     state: &mut State,
-    session: usize,
-    operation: &Operation,
-    reply: Option<&Reply>,
+    ask: &Ask<'_>,
+    choices: &mut Choices,
 ) -> bool {
+    let Ask { session, operation, reply, span } = *ask;
     let Operation::Execute(inner) = operation else {
-        return apply_one(texts, state, session, operation, reply);
+        return apply_one(texts, state, ask, choices);
     };
+    state.look_at_watched(session, &texts.moments, span, choices);
     let broken = state.watches[session] & BROKEN != 0;
     state.watches[session] = 0;
     if broken {
@@ -195,7 +248,7 @@ pub(crate) fn apply(
     };
     inner.iter().enumerate().all(|(at, operation)| {
         let reply = replies.map(|replies| &replies[at]);
-        apply_one(texts, state, session, operation, reply)
+        apply_one(texts, state, &Ask { session, operation, reply, span }, choices)
     })
 }
 
@@ -224,14 +277,10 @@ pub(crate) fn pass_over(states: &mut Vec<State>, session: usize, operation: &Ope
     }
 }
 
-fn apply_one(
-    texts: &mut Texts,
-    state: &mut State,
-    session: usize,
-    operation: &Operation,
-    reply: Option<&Reply>,
-) -> bool {
+fn apply_one(texts: &mut Texts, state: &mut State, ask: &Ask<'_>, choices: &mut Choices) -> bool {
+    let Ask { session, operation, reply, span } = *ask;
     let database = usize::from(state.selected[session]);
+    state.look(database, operation, (&texts.moments, span), choices);
     match operation {
         Operation::Watch(keys) => {
             keys.iter().for_each(|key| state.watches[session] |= watch_bit(database, *key));
@@ -253,11 +302,21 @@ fn apply_one(
             (0..DATABASES).for_each(|database| View { state, database }.flush());
             is_okay(reply)
         }
+        Operation::Count => {
+            let counts = state.view(session).counts(&texts.moments, span);
+            let count = |it: &Reply| it.as_integer().and_then(|it| usize::try_from(it).ok());
+            reply.is_none_or(|it| count(it).is_some_and(|it| counts.contains(&it)))
+        }
+        Operation::SetExpiring(..) | Operation::Expire(..) | Operation::Persist(_) => {
+            expiry::set(texts, &mut state.view(session), ask)
+        }
         _ if operation.is_read() => read(texts, &state.view(session), operation, reply),
         _ if operation.timeout_ms().is_some() => {
             waiting::wait(texts, &mut state.view(session), operation, reply)
         }
-        _ if operation.is_transfer() => transfer(&mut state.view(session), operation, reply),
+        _ if operation.is_transfer() => {
+            transfer::transfer(&mut state.view(session), operation, reply)
+        }
         _ => write(texts, &mut state.view(session), operation, reply),
     }
 }
@@ -285,9 +344,6 @@ fn read(texts: &Texts, state: &View<'_>, operation: &Operation, reply: Option<&R
         }),
         Operation::Exists(keys) => {
             is_integer(reply, keys.iter().filter(|key| state.exists(**key)).count())
-        }
-        Operation::Count => {
-            is_integer(reply, (0..KEYS_MAX).filter(|key| state.exists(*key)).count())
         }
         other => unreachable!("{other:?} is no read"),
     }
@@ -317,13 +373,13 @@ fn write(
             };
             let Some(number) = number else { return is_failure(reply, "not an integer") };
             let next = texts.id((number + 1).to_string().as_bytes());
-            state.set(*key, next);
+            state.change(*key, next);
             is_integer(reply, (number + 1) as usize)
         }
         Operation::Append(key, value) => {
             let mut whole = texts.get(state.get(*key)).to_vec();
             whole.extend_from_slice(text(*value).as_bytes());
-            state.set(*key, texts.id(&whole));
+            state.change(*key, texts.id(&whole));
             is_integer(reply, whole.len())
         }
         Operation::SetMany(pairs) => {
@@ -348,55 +404,6 @@ fn write(
     }
 }
 
-/// Operations that carry a value from one key to another.
-fn transfer(state: &mut View<'_>, operation: &Operation, reply: Option<&Reply>) -> bool {
-    match operation {
-        Operation::Rename(from, to) => {
-            let value = state.get(*from);
-            if value == ABSENT {
-                return is_failure(reply, "no such key");
-            }
-            state.delete(*from);
-            state.set(*to, value);
-            is_okay(reply)
-        }
-        Operation::RenameIfNone(from, to) => {
-            let value = state.get(*from);
-            if value == ABSENT {
-                return is_failure(reply, "no such key");
-            }
-            if state.exists(*to) {
-                return is_integer(reply, 0);
-            }
-            state.delete(*from);
-            state.set(*to, value);
-            is_integer(reply, 1)
-        }
-        Operation::Copy { from, to, database, replace } => {
-            let value = state.get(*from);
-            let mut target = state.other(database.unwrap_or(state.database));
-            let copied = value != ABSENT && (*replace || !target.exists(*to));
-            if copied {
-                target.set(*to, value);
-            }
-            is_integer(reply, usize::from(copied))
-        }
-        Operation::Move(key, database) => {
-            if *database == state.database {
-                return is_failure(reply, "are the same");
-            }
-            let value = state.get(*key);
-            let moved = value != ABSENT && !state.other(*database).exists(*key);
-            if moved {
-                state.delete(*key);
-                state.other(*database).set(*key, value);
-            }
-            is_integer(reply, usize::from(moved))
-        }
-        other => unreachable!("{other:?} carries nothing"),
-    }
-}
-
 fn set_many(texts: &mut Texts, state: &mut View<'_>, pairs: &[(Key, Value)]) {
     for (key, value) in pairs {
         let value = texts.value(*value);
@@ -411,7 +418,9 @@ mod tests {
     fn run(operations: &[(usize, Operation, Option<Reply>)]) -> Vec<bool> {
         let (mut texts, mut state) = (Texts::default(), State::EMPTY);
         let run = |(session, operation, reply): &(usize, Operation, Option<Reply>)| {
-            apply(&mut texts, &mut state, *session, operation, reply.as_ref())
+            let (session, reply) = (*session, reply.as_ref());
+            let ask = Ask { session, operation, reply, span: Span::ALWAYS };
+            apply(&mut texts, &mut state, &ask, &mut Choices::default())
         };
         operations.iter().map(run).collect()
     }

@@ -18,6 +18,11 @@ pub(crate) type Value = u32;
 pub(crate) enum Operation {
     Get(Key),
     Set(Key, Value),
+    /// SET with an expiry, so many milliseconds from now.
+    SetExpiring(Key, Value, u32),
+    /// PEXPIRE: so many milliseconds from now.
+    Expire(Key, u32),
+    Persist(Key),
     GetSet(Key, Value),
     Increment(Key),
     Append(Key, Value),
@@ -95,6 +100,13 @@ impl Operation {
         match self {
             Self::Get(at) => many("GET", &[*at]),
             Self::Set(at, value) => pairs("SET", &[(*at, *value)]),
+            Self::SetExpiring(at, value, ms) => {
+                let mut words = pairs("SET", &[(*at, *value)]);
+                words.extend(["PX".to_owned(), ms.to_string()]);
+                words
+            }
+            Self::Expire(at, ms) => vec!["PEXPIRE".to_owned(), key(at), ms.to_string()],
+            Self::Persist(at) => many("PERSIST", &[*at]),
             Self::GetSet(at, value) => pairs("GETSET", &[(*at, *value)]),
             Self::Increment(at) => many("INCR", &[*at]),
             Self::Append(at, value) => pairs("APPEND", &[(*at, *value)]),
@@ -164,9 +176,10 @@ impl Operation {
     /// Adds the values that it writes.
     pub(crate) fn values(&self, values: &mut Vec<Value>) {
         match self {
-            Self::Set(_, value) | Self::GetSet(_, value) | Self::Append(_, value) => {
-                values.push(*value);
-            }
+            Self::Set(_, value)
+            | Self::SetExpiring(_, value, _)
+            | Self::GetSet(_, value)
+            | Self::Append(_, value) => values.push(*value),
             Self::SetMany(pairs) | Self::SetManyIfNone(pairs) => {
                 values.extend(pairs.iter().map(|(_, value)| *value));
             }

@@ -47,11 +47,13 @@ pub(crate) enum Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     None,
-    /// From one step to another only so many bytes more fit.
+    /// From one step to another only so many bytes more fit: on the disk, or (counted from the first
+    /// again where there are fewer) of one shard's log.
     Full {
         from: u64,
         until: u64,
         bytes: u64,
+        shard: Option<usize>,
     },
     /// From a step on every fsync fails.
     Syncs {
@@ -193,7 +195,8 @@ impl Drawing<'_> {
         match random.below(12) {
             0 | 1 => {
                 let (until, bytes) = (from + random.below(300) as u64, random.below(300) as u64);
-                Fault::Full { from, until, bytes }
+                let shard = random.one_in(2).then(|| random.below(16));
+                Fault::Full { from, until, bytes, shard }
             }
             2 if sync != Sync::No => Fault::Syncs { from },
             _ => Fault::None,
@@ -202,6 +205,7 @@ impl Drawing<'_> {
 
     fn session(&mut self, random: &mut Random, commands_max: usize) -> Session {
         let mut pipelines = Vec::new();
+        self.writer.begin_session();
         let mut left = random.between(1, commands_max.max(1));
         while left > 0 {
             let count = *random.pick(&[1, 1, 2, 3, 5, 8]).min(&left);

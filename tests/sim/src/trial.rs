@@ -55,8 +55,7 @@ mod tests {
 
     #[test]
     fn a_seed_has_one_course() {
-        let mix = Mix { dependent: true, transactions: true, databases: true, waiting: true };
-        let scope = Scope { shards_max: 16, mix };
+        let scope = Scope { shards_max: 16, mix: Mix::ALL };
         for seed in 1..30 {
             let plan = Plan::of(seed, &scope);
             assert_eq!(run(&plan, true).trace, run(&plan, true).trace, "seed {seed}");

@@ -16,7 +16,7 @@ use server::simulation::{Options, Server, Step};
 use testing::{MemoryStorage, Random};
 
 use crate::census::Census;
-use crate::history::{Event, Moment, NEVER, brief};
+use crate::history::{Event, Moment, NEVER, Span, brief};
 use crate::line::{Line, LineEnd};
 use crate::operation::Operation;
 use crate::plan::{End, Era, Fault, Leaves, Plan, Sync};
@@ -210,11 +210,16 @@ impl World<'_> {
 
     fn apply_faults(&mut self, life: &mut Life<'_>) {
         match life.era.fault {
-            Fault::Full { from, bytes, .. } if life.step == from => {
+            Fault::Full { from, bytes, shard: None, .. } if life.step == from => {
                 self.note(|| format!("-- disk full after {bytes} bytes"));
                 self.storage.set_capacity(Some(self.storage.used_bytes() + bytes));
             }
-            Fault::Full { until, .. } if life.step == until => self.mend(),
+            Fault::Full { from, bytes, shard: Some(shard), .. } if life.step == from => {
+                let shard = shard % life.era.shards;
+                self.note(|| format!("-- disk of shard {shard} full after {bytes} bytes"));
+                life.server.set_room(shard, Some(bytes));
+            }
+            Fault::Full { until, .. } if life.step == until => self.mend(life),
             Fault::Syncs { from } if life.step == from => self.storage.fail_syncs(true),
             _ => {}
         }
@@ -222,16 +227,17 @@ impl World<'_> {
     }
 
     /// The disk has room again.
-    fn mend(&mut self) {
+    fn mend(&mut self, life: &mut Life<'_>) {
         self.note(|| "-- disk has room".to_owned());
         self.storage.set_capacity(None);
+        (0..life.era.shards).for_each(|shard| life.server.set_room(shard, None));
     }
 
     /// Nothing moves, and something is not answered: only the passing of time can help, and only
     /// where a disk was at fault.
     fn wait(&mut self, life: &mut Life<'_>) -> Result<(), String> {
         if matches!(life.era.fault, Fault::Full { .. }) {
-            self.mend();
+            self.mend(life);
         }
         life.waits += 1;
         let owed: Vec<usize> = life.lines.iter().flat_map(Line::unanswered).collect();
@@ -273,8 +279,8 @@ impl World<'_> {
     }
 
     fn act(&mut self, life: &mut Life<'_>, act: Act) -> Result<(), String> {
-        if self.random.one_in(40) {
-            let most = if self.random.one_in(8) { 1_200_000 } else { 2_000 };
+        if self.random.one_in(30) {
+            let most = *self.random.pick(&[2_000, 2_000, 2_000, 2_000, 2_000, 30_000, 1_200_000]);
             self.time.pass(Duration::from_micros(self.random.below(most) as u64));
         }
         match act {
@@ -324,6 +330,7 @@ impl World<'_> {
         for event in whole {
             self.moment += 1;
             self.history[event].invoked = self.moment;
+            self.history[event].span.from_ms = life.server.clock_ms();
             let (moment, session) = (self.moment, line.session);
             let text =
                 self.trace.is_some().then(|| self.history[event].operation.line(&self.plan.keys));
@@ -364,6 +371,8 @@ impl World<'_> {
                     return Err(format!("connection {} was closed", line.session));
                 }
                 line.end = LineEnd::Known;
+                // What is under way to another shard has its place in the order already, though not
+                // its time: that shard may look at the clock later.
                 for event in line.unanswered() {
                     self.history[event].deadline = self.moment;
                 }
@@ -394,6 +403,10 @@ impl World<'_> {
         let moment = self.moment;
         let event = &mut self.history[event];
         event.answered = moment;
+        // WATCH is answered before the shards of its keys come to it.
+        if !matches!(event.operation, Operation::Watch(_)) {
+            event.span.to_ms = now_ms(self.time);
+        }
         event.is_weak = is_weak;
         event.refused = refused;
         if refused {
@@ -416,9 +429,11 @@ impl World<'_> {
         self.census.busy_crashes += u64::from(busy && is_crash);
         self.census.power_losses += u64::from(matches!(life.era.end, End::PowerLoss(_)));
         self.census.refusing_lives += u64::from(life.has_refused);
+        self.census.expired += life.server.expired_keys();
         for event in life.lines.iter().flat_map(Line::unanswered) {
-            let deadline = &mut self.history[event].deadline;
+            let Event { deadline, span, .. } = &mut self.history[event];
             *deadline = (*deadline).min(self.moment);
+            span.to_ms = span.to_ms.min(now_ms(self.time));
         }
         self.moment += 1;
         if is_crash && life.has_refused {
@@ -446,8 +461,14 @@ fn unsent(session: usize, operation: Operation) -> Event {
         deadline: NEVER,
         reply: None,
         refused: false,
+        span: Span::ALWAYS,
         is_weak: false,
     }
+}
+
+/// What clocks show now: unix milliseconds.
+fn now_ms(time: &VirtualTime) -> i64 {
+    (time.unix_us() / 1000) as i64
 }
 
 /// Whether the log's trouble is the answer, or a part of it.

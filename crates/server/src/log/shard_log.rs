@@ -146,6 +146,9 @@ impl Log {
 
     /// Logs what happened without a command: keys that expired or were evicted.
     pub(crate) fn record_background(&mut self, effects: &Effects) {
+        if canary::is_out(Canary::UnloggedExpiry) {
+            return;
+        }
         let Some(open) = &mut self.open else { return };
         open.record_all(effects.before());
     }

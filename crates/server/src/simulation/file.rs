@@ -1,7 +1,9 @@
 //! A segment's file on whatever storage the simulator has.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::RawFd;
+use std::rc::Rc;
 
 use durability::{Storage, StorageError};
 
@@ -13,11 +15,32 @@ pub(super) struct SimulatedFile<S: Storage> {
     file: S::File,
     /// What decides which writes are short; 0: none is.
     chance: u64,
+    room: Room,
+}
+
+/// How many bytes more a shard's log may take; `None`: as many as the storage. Clones share it.
+#[derive(Clone, Default)]
+pub(super) struct Room(Rc<Cell<Option<u64>>>);
+
+impl Room {
+    pub(super) fn set(&self, bytes: Option<u64>) {
+        self.0.set(bytes);
+    }
+
+    /// How many of `bytes` have room.
+    fn grant(&self, bytes: usize) -> usize {
+        let left = self.0.get().and_then(|left| usize::try_from(left).ok());
+        left.map_or(bytes, |left| bytes.min(left))
+    }
+
+    fn take(&self, bytes: usize) {
+        self.0.set(self.0.get().map(|left| left.saturating_sub(bytes as u64)));
+    }
 }
 
 impl<S: Storage> SimulatedFile<S> {
-    pub(super) fn new(storage: S, file: S::File, short_writes: u64) -> Self {
-        Self { storage, file, chance: short_writes }
+    pub(super) fn new(storage: S, file: S::File, (short_writes, room): (u64, Room)) -> Self {
+        Self { storage, file, chance: short_writes, room }
     }
 
     /// How many of `bytes` the next write takes.
@@ -37,12 +60,20 @@ impl<S: Storage> SimulatedFile<S> {
     }
 }
 
+/// No space left on device.
+const ENOSPC: i32 = 28;
+
 /// One write in so many is short, where any is.
 const SHORT_ONE_IN: u64 = 3;
 
 impl<S: Storage> LogFile for SimulatedFile<S> {
     fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let taken = self.taken(bytes.len());
+        let taken = self.room.grant(taken);
+        if taken == 0 {
+            return Err(io::Error::from_raw_os_error(ENOSPC));
+        }
+        self.room.take(taken);
         let before = self.storage.file_bytes(&self.file).map_err(source)?;
         let Err(error) = self.storage.append(&mut self.file, &bytes[..taken]) else {
             return Ok(taken);

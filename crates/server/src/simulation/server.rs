@@ -16,7 +16,7 @@ use crate::shared::{Identity, Shared};
 
 use super::client::{Client, Ends};
 use super::core::{Arrival, SimulatedCore, Step};
-use super::file::SimulatedFile;
+use super::file::{Room, SimulatedFile};
 
 /// Where the server seems to listen.
 const LOCAL: ([u8; 4], u16) = ([127, 0, 0, 1], 6379);
@@ -44,6 +44,8 @@ pub struct Server {
     clients: Vec<Ends>,
     shared: Arc<Shared>,
     clock: Clock,
+    /// How much each shard's log may still take.
+    rooms: Vec<Room>,
     /// The lock of its storage, while it lives.
     _lock: Option<Box<dyn std::any::Any>>,
 }
@@ -66,8 +68,9 @@ impl Server {
         for (core, recovered) in server.cores.iter_mut().zip(recovery.parts()) {
             // Each shard's own chances.
             let chance = options.short_writes.wrapping_mul(core.core.mail.shard as u64 * 2 + 1);
+            let room = server.rooms[core.core.mail.shard].clone();
             recovered.load(&mut core.core, |file| {
-                let file = SimulatedFile::new(storage.clone(), file, chance);
+                let file = SimulatedFile::new(storage.clone(), file, (chance, room));
                 Box::new(file) as Box<dyn LogFile>
             })?;
         }
@@ -87,7 +90,8 @@ impl Server {
             SimulatedCore::new(Core::new(parts))
         });
         let cores = cores.collect();
-        Self { cores, clients: Vec::new(), shared, clock, _lock: None }
+        let rooms = (0..options.shards).map(|_| Room::default()).collect();
+        Self { cores, clients: Vec::new(), shared, clock, rooms, _lock: None }
     }
 
     /// A new connection whose home is core thread `home`.
@@ -205,6 +209,27 @@ impl Server {
         if let (Some(due), Some(result)) = (core.sync.take(), core.synced.take()) {
             core.arrivals.push_back(Arrival::Synced { token: due.token, result });
         }
+    }
+
+    /// How many bytes more a shard's log may take, whatever the others may; `None`: as many as the
+    /// storage has room for.
+    pub fn set_room(&mut self, shard: usize, bytes: Option<u64>) {
+        self.rooms[shard].set(bytes);
+    }
+
+    /// The earliest moment that some core thread may still take for the present: unix milliseconds.
+    /// A tick's moment is that of its beginning.
+    #[must_use]
+    pub fn clock_ms(&self) -> i64 {
+        let ticking = self.cores.iter().filter(|core| core.next != Step::Reap);
+        let now_ms = (self.clock.unix_us() / 1000) as i64;
+        ticking.map(|core| core.core.time.unix_ms()).fold(now_ms, i64::min)
+    }
+
+    /// How many keys have expired.
+    #[must_use]
+    pub fn expired_keys(&self) -> u64 {
+        self.cores.iter().map(|core| core.core.shard.keyspace.stats().expired).sum()
     }
 
     /// Whether the log of some shard refuses writes: then replies may show what only memory has.

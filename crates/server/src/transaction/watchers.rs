@@ -13,6 +13,7 @@ use datatypes::Object;
 use keyspace::{DatabaseChange, Effects, Keyspace};
 use table::Record;
 
+use crate::canary::{self, Canary};
 use crate::clients::connections::ConnectionKey;
 
 /// The watches of a connection until its next EXEC.
@@ -149,7 +150,10 @@ impl Watchers {
         for change in effects.database_changes() {
             let changed = |db: u32| match *change {
                 DatabaseChange::Flushed(flushed) => db as usize == flushed,
-                DatabaseChange::Swapped(one, other) => db as usize == one || db as usize == other,
+                DatabaseChange::Swapped(one, other) => {
+                    let is_other = db as usize == other && !canary::is_out(Canary::HalfSwap);
+                    db as usize == one || is_other
+                }
             };
             for ((db, key), watches) in keys.iter().filter(|((db, _), _)| changed(*db)) {
                 let live = is_live(keyspace, *db, key, now_ms);

@@ -195,7 +195,9 @@ fn is_settled(event: &Event) -> bool {
             | Operation::SetManyIfNone(_)
             | Operation::RenameIfNone(..)
             | Operation::Copy { .. }
-            | Operation::Move(..),
+            | Operation::Move(..)
+            | Operation::Expire(..)
+            | Operation::Persist(_),
             Reply::Integer(0),
         ) => true,
         _ => false,

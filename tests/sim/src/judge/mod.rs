@@ -16,6 +16,8 @@
 //!   so on; those whose values nobody ever saw come last of all. Those whose values somebody saw
 //!   did take effect.
 //!
+//! - Whether a key has expired is left open until somebody looks at it (`model/expiry.rs`).
+//!
 //! Each of these leaves orders out, and none lets one in: an order that is found explains every
 //! reply on the model. A mistake here is a false alarm.
 //!
@@ -30,7 +32,7 @@ mod tests;
 use self::course::{Course, CourseStep, Need, Shown, Values};
 use crate::hash::{HashesSeen, hash};
 use crate::history::{Event, Moment, NEVER};
-use crate::model::{SESSIONS_MAX, State, Texts, apply, pass_over};
+use crate::model::{Choices, SESSIONS_MAX, State, Texts, apply, pass_over};
 
 /// How many operations that need not have taken effect an order may have, one try after the other,
 /// and whether those may be among them whose values nobody saw.
@@ -170,7 +172,7 @@ impl<'a> Search<'a> {
         let settled = (begin..end).find(|at| self.is_settled(place, self.candidates[*at]));
         let chosen = settled.map_or(begin..end, |at| at..at + 1);
         for at in chosen {
-            if self.take(place, self.candidates[at])? {
+            if self.take(place, self.candidates[at], settled.is_some())? {
                 return Some(true);
             }
         }
@@ -183,9 +185,14 @@ impl<'a> Search<'a> {
         Some(false)
     }
 
-    /// Takes an operation, and goes on from there.
-    fn take(&mut self, place: &Place, candidate: Candidate) -> Option<bool> {
+    /// Takes an operation, and goes on from there. One that `is_settled` finds no key expired.
+    fn take(&mut self, place: &Place, candidate: Candidate, is_settled: bool) -> Option<bool> {
         let Candidate { session, at, .. } = candidate;
+        if is_settled {
+            let mut next = *place;
+            self.fits(&mut next.state, candidate, &mut Choices::default());
+            return self.go_on(place, candidate, next);
+        }
         if at == place.taken[session] {
             return self.take_from(place, candidate, place.state);
         }
@@ -205,11 +212,25 @@ impl<'a> Search<'a> {
     }
 
     fn take_from(&mut self, place: &Place, candidate: Candidate, state: State) -> Option<bool> {
-        let Candidate { session, at, step } = candidate;
-        let mut next = Place { state, ..*place };
-        if !self.fits(&mut next.state, candidate) {
-            return Some(false);
+        let mut choices = Choices::default();
+        loop {
+            let mut next = Place { state, ..*place };
+            let fits = self.fits(&mut next.state, candidate, &mut choices);
+            if fits && self.go_on(place, candidate, next)? {
+                return Some(true);
+            }
+            if choices.too_many {
+                return None;
+            }
+            if !choices.advance() {
+                return Some(false);
+            }
         }
+    }
+
+    /// Goes on from `next`, which `candidate` led to from `place`.
+    fn go_on(&mut self, place: &Place, candidate: Candidate, mut next: Place) -> Option<bool> {
+        let Candidate { session, at, step } = candidate;
         next.taken[session] = at + 1;
         next.latest_invoked = place.latest_invoked.max(step.invoked);
         next.open_left -= usize::from(step.need >= Need::Open);
@@ -228,10 +249,9 @@ impl<'a> Search<'a> {
     }
 
     /// Does an operation. False: its reply is another.
-    fn fits(&mut self, state: &mut State, candidate: Candidate) -> bool {
+    fn fits(&mut self, state: &mut State, candidate: Candidate, choices: &mut Choices) -> bool {
         let event = &self.history[candidate.step.index];
-        let reply = event.telling_reply();
-        apply(&mut self.texts, state, candidate.session, &event.operation, reply)
+        apply(&mut self.texts, state, &event.ask(), choices)
     }
 
     /// Finds the operations that may be next, those that were answered first in front; and whether
@@ -286,7 +306,11 @@ impl<'a> Search<'a> {
                 let rest = course.rest(taken);
                 rest.last_deadline < place.latest_invoked || rest.first_deadline >= step.invoked
             });
-        is_in_time && self.fits(&mut place.state.clone(), candidate)
+        // One that finds a key expired changes what those find that might come before it.
+        let mut choices = Choices::default();
+        is_in_time
+            && self.fits(&mut place.state.clone(), candidate, &mut choices)
+            && !choices.some_expired
     }
 
     /// Whether a reply that is still to come shows a value that no key has, and that nothing that

@@ -5,7 +5,7 @@ mod shortcuts;
 use resp::Value as Reply;
 
 use super::{Verdict, judge};
-use crate::history::{Event, NEVER};
+use crate::history::{Event, NEVER, Span};
 use crate::operation::Operation::{self, Get, GetMany, Set, SetMany};
 
 fn event(session: usize, operation: Operation, invoked: u64, answered: u64) -> Event {
@@ -17,6 +17,7 @@ fn event(session: usize, operation: Operation, invoked: u64, answered: u64) -> E
         deadline: NEVER,
         reply: None,
         refused: false,
+        span: Span::ALWAYS,
         is_weak: false,
     }
 }

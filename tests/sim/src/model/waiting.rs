@@ -21,11 +21,11 @@ pub(super) fn wait(
         return reply.is_none_or(|reply| *reply == Reply::Null);
     };
     let value = state.get(key);
-    state.delete(key);
     if let Operation::TakeOver { to, .. } = operation {
-        state.set(*to, value);
+        state.carry(key, *to);
         return reply.is_none_or(|reply| texts.is(reply, value));
     }
+    state.delete(key);
     debug_assert_ne!(value, ABSENT, "a key that exists has a value");
     reply.is_none_or(|reply| match reply.as_array() {
         // The key by its number: `world.rs` has seen to that.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use resp::Value as Reply;
 
-use super::{Life, World, unsent};
-use crate::history::NEVER;
+use super::{Life, World, now_ms, unsent};
+use crate::history::{NEVER, Span};
 use crate::line::{Line, LineEnd};
 use crate::operation::Operation;
 
@@ -96,6 +96,7 @@ impl World<'_> {
         asks.answered = self.moment + 2;
         self.moment += 2;
         asks.reply = Some(Reply::Integer(0));
+        asks.span = Span { from_ms: now_ms(self.time), to_ms: now_ms(self.time) };
         let text = asks.line(&self.plan.keys);
         self.note(|| format!("-- still waits: {text}"));
         self.history.push(asks);

@@ -5,9 +5,9 @@ use resp::Value as Reply;
 use testing::Random;
 
 use super::super::{Verdict, judge};
-use crate::history::{Event, Moment, NEVER};
+use crate::history::{Event, Moment, NEVER, Span};
 use crate::mix::{Mix, Writer};
-use crate::model::{State, Texts, apply, pass_over};
+use crate::model::{Ask, Choices, State, Texts, apply, pass_over};
 use crate::operation::Operation;
 
 const SESSIONS: usize = 3;
@@ -72,14 +72,19 @@ impl Everything<'_> {
                 let in_time = !event.is_optional() || event.deadline >= latest_invoked;
                 let mut taken = taken.to_vec();
                 taken[session] = place + 1;
-                for mut state in before.clone() {
-                    let reply = event.telling_reply();
-                    if event.invoked < bound
-                        && in_time
-                        && apply(texts, &mut state, session, &event.operation, reply)
-                        && self.explains(texts, &taken, state, latest_invoked.max(event.invoked))
-                    {
-                        return true;
+                let latest = latest_invoked.max(event.invoked);
+                for state in before.iter().filter(|_| event.invoked < bound && in_time) {
+                    let mut choices = Choices::default();
+                    loop {
+                        let mut state = *state;
+                        if apply(texts, &mut state, &event.ask(), &mut choices)
+                            && self.explains(texts, &taken, state, latest)
+                        {
+                            return true;
+                        }
+                        if !choices.advance() {
+                            break;
+                        }
                     }
                 }
                 if !event.is_optional() {
@@ -94,8 +99,7 @@ impl Everything<'_> {
 
 /// What clients of a model saw, or almost.
 fn history(random: &mut Random) -> Vec<Event> {
-    let mix = Mix { dependent: true, transactions: true, databases: true, waiting: true };
-    let mut writer = Writer::new(mix, KEYS);
+    let mut writer = Writer::new(Mix::ALL, KEYS);
     let (mut texts, mut state) = (Texts::default(), State::EMPTY);
     let mut history: Vec<Event> = Vec::new();
     let (mut sent, mut got) = ([0; SESSIONS], [0; SESSIONS]);
@@ -105,7 +109,9 @@ fn history(random: &mut Random) -> Vec<Event> {
         let operation = writer.draw(random);
         let (refused, lost) = (random.one_in(5), random.one_in(2));
         let mut after = state;
-        let reply = answer(&mut texts, &mut after, session, &operation);
+        let now_ms = milliseconds(moment);
+        let at = Span { from_ms: now_ms, to_ms: now_ms };
+        let reply = answer(&mut texts, &mut after, (session, at), &operation);
         if !(refused && lost) {
             state = after;
         }
@@ -121,6 +127,7 @@ fn history(random: &mut Random) -> Vec<Event> {
             deadline: if refused { answered } else { NEVER },
             reply: Some(reply),
             refused,
+            span: Span { from_ms: milliseconds(invoked), to_ms: milliseconds(answered) },
             is_weak: false,
         });
     }
@@ -131,8 +138,18 @@ fn history(random: &mut Random) -> Vec<Event> {
     history
 }
 
+/// What clocks show at a moment: so that most keys which expire do so within a history.
+fn milliseconds(moment: Moment) -> i64 {
+    moment as i64 / 100
+}
+
 /// Does an operation: what the model says to it.
-fn answer(texts: &mut Texts, state: &mut State, session: usize, operation: &Operation) -> Reply {
+fn answer(
+    texts: &mut Texts,
+    state: &mut State,
+    session: (usize, Span),
+    operation: &Operation,
+) -> Reply {
     match operation {
         Operation::GetMany(keys) => {
             let keys = keys.iter().map(|key| Operation::Get(*key));
@@ -142,7 +159,13 @@ fn answer(texts: &mut Texts, state: &mut State, session: usize, operation: &Oper
             if let Some(reply) = first_fit(texts, state, session, operation, vec![Reply::Null]) {
                 return reply;
             }
-            apply(texts, state, session, &Operation::Unwatch, None);
+            let unwatch = Ask {
+                session: session.0,
+                operation: &Operation::Unwatch,
+                reply: None,
+                span: session.1,
+            };
+            apply(texts, state, &unwatch, &mut Choices::default());
             Reply::Array(inner.iter().map(|it| answer(texts, state, session, it)).collect())
         }
         _ => {
@@ -168,13 +191,14 @@ fn answer(texts: &mut Texts, state: &mut State, session: usize, operation: &Oper
 fn first_fit(
     texts: &mut Texts,
     state: &mut State,
-    session: usize,
+    (session, span): (usize, Span),
     operation: &Operation,
     replies: Vec<Reply>,
 ) -> Option<Reply> {
     let before = *state;
     replies.into_iter().find(|reply| {
         *state = before;
-        apply(texts, state, session, operation, Some(reply))
+        let ask = Ask { session, operation, reply: Some(reply), span };
+        apply(texts, state, &ask, &mut Choices::default())
     })
 }
