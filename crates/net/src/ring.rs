@@ -148,10 +148,13 @@ impl Ring {
     }
 
     /// Wakes the core thread whose ring has the descriptor `peer`: it sees [`Completion::Woken`].
+    /// This ring sees nothing of it unless it fails: a completion would end the very wait that
+    /// submits it, and the thread would go through a whole tick to find that nothing came.
     pub fn wake(&mut self, peer: RawFd) {
         let entry =
             opcode::MsgRingData::new(types::Fd(peer), 0, Kind::Woken.with(Token::default()), None)
-                .build();
+                .build()
+                .flags(squeue::Flags::SKIP_SUCCESS);
         self.push(entry.user_data(Kind::Wake.with(Token::default())));
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::Config;
-use net::{Clock, Inboxes, Ring, RingOptions};
+use net::{Clock, Completion, Inboxes, Ring, RingOptions};
 
 use crate::core::{Core, CoreParts};
 use crate::input::registry::Registry;
@@ -117,4 +117,21 @@ fn what_many_are_sent_at_once_arrives_in_order_however_slowly_they_read() {
         got.iter().all(|it| it.len() >= expected.len())
     });
     assert!(got.iter().all(|it| it == expected.as_bytes()));
+}
+
+#[test]
+fn who_wakes_another_is_not_woken_by_that() {
+    let ring = || Ring::new(RingOptions::default()).expect("io_uring is what a server needs");
+    let (mut waker, mut sleeper) = (ring(), ring());
+    waker.wake(sleeper.descriptor());
+    let clock = Clock::new();
+    let begin_ns = clock.now_ns();
+    waker.wait(1, Duration::from_millis(20)).expect("a wait");
+    assert!(clock.now_ns() - begin_ns >= 20_000_000, "the wait that submits it lasts");
+    let mut completions = Vec::new();
+    waker.reap(&mut completions);
+    assert!(completions.is_empty(), "{completions:?}");
+    sleeper.wait(1, Duration::from_secs(2)).expect("a wait");
+    sleeper.reap(&mut completions);
+    assert!(matches!(completions[..], [Completion::Woken]), "{completions:?}");
 }
