@@ -8,7 +8,8 @@
 //! What is measured is what the *server* spends: nanoseconds its threads ran, from /proc, over the
 //! exact number of requests of the turn. Throughput and latency are the load generator's view
 //! (redis-benchmark of the oracle, one more of memtier_benchmark where that is installed, and
-//! `transactions` for what neither can send).
+//! `transactions` for what neither can send). All of these ask again when they were answered;
+//! `open` asks at moments of its own, and is what tells how long people wait.
 //!
 //! Every scenario says which bars it has (issue numbers in `bars`), and the report ends with one
 //! line a bar: met or not. `--record` keeps the report under `benches/record/<machine>/<date>`,
@@ -29,6 +30,7 @@ mod idle;
 mod load;
 mod machine;
 mod memory;
+mod open;
 mod recovery;
 mod report;
 mod requests;
@@ -50,6 +52,8 @@ const SCENARIOS: &[Scenario] = &[
     ("pipeline", requests::pipeline),
     ("shards", requests::shards),
     ("log", requests::log),
+    ("open", open::one_shard),
+    ("open-shards", open::two_shards),
     ("memtier", requests::memtier),
     ("memory", memory::run),
     ("stall", stall::run),

@@ -85,14 +85,31 @@ impl Report {
             ("p99_ms", turn.p99_ms),
             ("p99.9_ms", turn.p999_ms),
         ];
+        self.keep(scenario, contender, &columns);
+    }
+
+    /// Several numbers on one line.
+    pub(crate) fn columns(
+        &mut self,
+        scenario: &str,
+        contender: &str,
+        columns: &[(&'static str, f64)],
+    ) {
+        print!("   {scenario:<28} {contender:<18}");
         for (metric, value) in columns {
-            self.rows.push(Row {
-                scenario: scenario.to_owned(),
-                contender: contender.to_owned(),
-                metric,
-                value,
-            });
+            print!(" {metric} {value:.1}");
         }
+        println!();
+        self.keep(scenario, contender, columns);
+    }
+
+    fn keep(&mut self, scenario: &str, contender: &str, columns: &[(&'static str, f64)]) {
+        self.rows.extend(columns.iter().map(|&(metric, value)| Row {
+            scenario: scenario.to_owned(),
+            contender: contender.to_owned(),
+            metric,
+            value,
+        }));
     }
 
     /// A bar that must not be exceeded.
