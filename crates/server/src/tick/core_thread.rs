@@ -10,7 +10,7 @@ use crate::core::Core;
 use crate::life::ending::Ending;
 use crate::message::{Adopted, Purpose};
 use crate::output::outgoing::Postponed;
-use crate::tick::rest::Patience;
+use crate::tick::rest::Experience;
 
 /// One core thread. Lives on the thread that made it.
 pub(crate) struct CoreThread {
@@ -33,8 +33,8 @@ pub(crate) struct CoreThread {
     pub(crate) postponed: Postponed,
     /// Whether outputs were handed to the ring that the kernel has not seen.
     pub(crate) handed_over: bool,
-    /// How looking for replies under way has ended lately.
-    pub(crate) patience: Patience,
+    /// What it has learnt about its rests.
+    pub(crate) experience: Experience,
 }
 
 /// How long not to accept after it failed.
@@ -61,7 +61,7 @@ impl CoreThread {
             accept_after_ms: 0,
             postponed: Postponed::default(),
             handed_over: false,
-            patience: Patience::default(),
+            experience: Experience::of_this_thread(),
         }
     }
 

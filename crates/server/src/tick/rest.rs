@@ -19,11 +19,13 @@
 //! will look soon. A client of few connections is never made to wait (`crowd.rs`); nor is who waits
 //! for keys that a transaction holds here, since that takes several hops and each would wait for a
 //! nap. Where most of the crowd sends such transactions, naps are much shorter instead.
+//! And nobody naps unless naps are of use to those who wait: `pressure.rs` finds out.
 
 use std::time::Duration;
 
 use crate::core::Core;
 use crate::tick::core_thread::CoreThread;
+use crate::tick::pressure::{Account, Pressure, Reading};
 
 /// How long to look for replies under way before sleeping: ten round trips of a core thread that
 /// looks as well, an eighth of what waking it would take.
@@ -57,16 +59,18 @@ impl CoreThread {
         if self.core.has_work() || self.has_completions() {
             return self.poll();
         }
-        if let Some(nap) = self.core.nap() {
+        if let Some(nap) = self.core.nap()
+            && self.may_nap()
+        {
             self.sleep(nap.completions, nap.timeout);
             if self.core.has_work() || self.has_completions() {
                 return;
             }
-        } else if self.core.mail.under_way > 0 && self.patience.looks() {
+        } else if self.core.mail.under_way > 0 && self.experience.patience.looks() {
             // Who was woken should run while this thread looks.
             self.poll();
             let found = self.look();
-            self.patience.learn(found);
+            self.experience.patience.learn(found);
             if found {
                 return;
             }
@@ -83,6 +87,13 @@ impl CoreThread {
         }
         self.sleep(1, timeout);
         self.core.mail.inbox.awake();
+    }
+
+    /// Whether naps are of use to the clients there are.
+    fn may_nap(&mut self) -> bool {
+        let Experience { pressure, account, .. } = &mut self.experience;
+        let (now_ns, inputs) = (self.core.time.now_ns(), self.core.inputs);
+        pressure.naps(now_ns, || Reading { now_ns, inputs, runnable_ns: account.runnable_ns() })
     }
 
     /// Sleeps until there are so many completions or the time is over.
@@ -153,9 +164,27 @@ impl Core {
     }
 }
 
+/// What a core thread has learnt about its rests.
+pub(crate) struct Experience {
+    /// How looking for replies under way has ended lately.
+    patience: Patience,
+    /// Whether naps are of use.
+    pressure: Pressure,
+    /// The scheduler's account of this thread.
+    account: Account,
+}
+
+impl Experience {
+    /// That of the calling thread, which has none yet.
+    pub(crate) fn of_this_thread() -> Self {
+        let (patience, pressure) = (Patience::default(), Pressure::default());
+        Self { patience, pressure, account: Account::of_this_thread() }
+    }
+}
+
 /// How looking for replies under way has ended lately.
 #[derive(Default)]
-pub(crate) struct Patience {
+struct Patience {
     /// Looks that found something less those that did not, within [`CREDIT_MAX`].
     credit: i8,
     /// Rests since the last look.
