@@ -32,9 +32,19 @@ const TAIL: &str = "
 | `rename-command <from> <to>` | works: `<from>` is called `<to>` from then on, or not at all \
 (`\"\"`); the log keeps the names that clients used, so a new name of a write must stay while \
 there is a log |
-| `user <name> <rules ...>` | accepted without effect since 0.1.0: no ACL users yet |
-| `loadmodule <path> ...` | accepted without effect since 0.1.0: Bobbin loads no modules |
-| `<module>.<name> <value>` | as `loadmodule`, and refused where no module is named |
+| `user <name> <rules ...>` | refuses the start: no ACL users yet. `user default` with rules that \
+give it what it has anyway (`on nopass ~* &* +@all`), as CONFIG REWRITE of Redis writes it, is \
+taken: with `requirepass` the password counts all the same |
+| `loadmodule <path> ...` | refuses the start: Bobbin loads no modules |
+| `<module>.<name> <value>` | refuses the start, as where no module is loaded in Redis |
+
+## What refuses the start
+
+What guards access or data and is not there yet is never accepted without effect: the start is \
+refused with the file, the line and what to do, and so is CONFIG SET. These are `user`, `aclfile`, \
+`loadmodule`, `tls-port`, `replicaof`, `cluster-enabled`, `min-replicas-to-write`, and a `save` line \
+beside `appendonly no`. All other directives without effect change speed, a format or what is \
+reported, or bound what is not there; a warning at start names those that are set.
 ";
 
 /// The text of `docs/configuration.md`.
@@ -69,6 +79,10 @@ fn row(text: &mut String, parameter: &Parameter, default: &Config) {
     };
     let effect = match parameter.standing {
         Standing::Works => "works".to_owned(),
+        // What its other values ask for, the default leaves be.
+        Standing::Inert { why, .. } if parameter.guard.is_some() => {
+            format!("refuses the start unless it is the default: {why}")
+        }
         Standing::Inert { since, why } => format!("none since {since}: {why}"),
     };
     let (name, values, doc) = (parameter.name, values(&parameter.kind), parameter.doc);

@@ -22,6 +22,7 @@ mod load;
 mod number;
 mod parameter;
 mod reason;
+mod refusal;
 mod rewrite;
 mod sections;
 mod set;

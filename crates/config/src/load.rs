@@ -1,14 +1,18 @@
 //! From files, standard input and options to a [`Config`].
 //!
 //! Lines take effect in the order file, standard input, options, so that a later one overrides an
-//! earlier one; an `include` takes effect where it stands. `save`, `user`, `rename-command` and
-//! `loadmodule` add up instead. The caller reads: `load` hands it the pattern of each `include` and
-//! gets back the files that match. The caller, too, knows the commands: it judges each
+//! earlier one; an `include` takes effect where it stands. `save`, `user` and `rename-command` add up
+//! instead. The caller reads: `load` hands it the pattern of each `include` and gets back the files
+//! that match. The caller, too, knows the commands: it judges each
 //! `rename-command`. Includes are bounded in depth and in number, so that a file
 //! which includes itself is an error rather than the end of the stack.
 //!
+//! What guards access or data and is not there yet is an error (`refusal`), with the line that asks
+//! for it: see [`Guard`](crate::parameter::Guard).
+//!
 //! Errors print as redis-server prints them, with the place on a line of its own at the end.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use crate::Invocation;
@@ -16,6 +20,7 @@ use crate::config::{self, Config};
 use crate::kind::Occasion;
 use crate::parameter::Parameter;
 use crate::reason::Reason;
+use crate::refusal;
 use crate::split;
 use crate::text::Text;
 
@@ -89,7 +94,7 @@ pub fn load(
     read: &mut Read<'_>,
     rename: &mut Rename<'_>,
 ) -> Result<Config, LoadError> {
-    let mut loader = Loader { config: Config::default(), seen: Vec::new(), files: 0, read, rename };
+    let mut loader = Loader::new(read, rename);
     if let Some(file) = &invocation.file {
         loader.include(file, 0)?;
     }
@@ -97,21 +102,36 @@ pub fn load(
         loader.source(&Origin::StandardInput, bytes, 0)?;
     }
     for (index, line) in invocation.options.iter().enumerate() {
-        let text = Text::from(split::join(line));
-        loader
-            .arguments(line, 0)
-            .map_err(|fault| fault.at(&Origin::CommandLine, index + 1, text))?;
+        let place = Place::new(&Origin::CommandLine, index + 1, &split::join(line));
+        loader.at(place, |loader| loader.arguments(line, 0))?;
     }
     loader.finish()
 }
 
 struct Loader<'a, 'b> {
     config: Config,
-    /// Parameters that a line has set; decides whether a list starts anew.
-    seen: Vec<&'static str>,
+    /// Parameters that a line has set, and the last such line of each; decides whether a list
+    /// starts anew.
+    seen: HashMap<&'static str, Place>,
+    /// The line that is being read.
+    place: Place,
     files: usize,
     read: &'a mut Read<'b>,
     rename: &'a mut Rename<'b>,
+}
+
+/// A line, and where it stands.
+#[derive(Clone)]
+struct Place {
+    origin: Origin,
+    number: usize,
+    line: Text,
+}
+
+impl Place {
+    fn new(origin: &Origin, number: usize, line: &[u8]) -> Self {
+        Self { origin: origin.clone(), number, line: Text::from(line) }
+    }
 }
 
 /// What is wrong with a line: the line itself, or something in a file that it includes.
@@ -121,9 +141,9 @@ enum Fault {
 }
 
 impl Fault {
-    fn at(self, origin: &Origin, number: usize, line: Text) -> LoadError {
+    fn at(self, Place { origin, number, line }: Place) -> LoadError {
         match self {
-            Self::Here(reason) => LoadError::Line { origin: origin.clone(), number, line, reason },
+            Self::Here(reason) => LoadError::Line { origin, number, line, reason },
             Self::Within(error) => error,
         }
     }
@@ -135,7 +155,23 @@ impl<T: Into<Reason>> From<T> for Fault {
     }
 }
 
-impl Loader<'_, '_> {
+impl<'a, 'b> Loader<'a, 'b> {
+    fn new(read: &'a mut Read<'b>, rename: &'a mut Rename<'b>) -> Self {
+        let place = Place::new(&Origin::CommandLine, 0, b"");
+        let (config, seen) = (Config::default(), HashMap::new());
+        Self { config, seen, place, files: 0, read, rename }
+    }
+
+    /// Reads a line, which stands at `place`.
+    fn at(
+        &mut self,
+        place: Place,
+        read: impl FnOnce(&mut Self) -> Result<(), Fault>,
+    ) -> Result<(), LoadError> {
+        self.place = place.clone();
+        read(self).map_err(|fault| fault.at(place))
+    }
+
     /// All files that `pattern` names. `depth`: how many includes this one is within.
     fn include(&mut self, pattern: &Text, depth: usize) -> Result<(), LoadError> {
         let sources = (self.read)(pattern)
@@ -153,8 +189,8 @@ impl Loader<'_, '_> {
             if line.is_empty() || line.starts_with(b"#") {
                 continue;
             }
-            self.line(line, depth)
-                .map_err(|fault| fault.at(origin, index + 1, Text::from(line)))?;
+            let place = Place::new(origin, index + 1, line);
+            self.at(place, |loader| loader.line(line, depth))?;
         }
         Ok(())
     }
@@ -185,11 +221,18 @@ impl Loader<'_, '_> {
                 (self.rename)(from, to)?;
                 directives.renamed_commands.push(arguments.to_vec());
             }
-            (b"user", [_, ..]) => directives.users.push(arguments.to_vec()),
-            (b"loadmodule", [_, ..]) => directives.modules.push(arguments.to_vec()),
+            (b"user", [_, ..]) => {
+                if !refusal::is_default_user(arguments) {
+                    return Err(refusal::USER.into());
+                }
+                directives.users.push(arguments.to_vec());
+            }
+            (b"loadmodule", [_, ..]) => return Err(refusal::MODULE.into()),
             (b"sentinel", _) => return Err("sentinel directive while not in sentinel mode".into()),
             (lower, [_, ..]) if lower.contains(&b'.') => {
-                directives.module_settings.push(words.to_vec());
+                return Err("Module Configuration detected without loadmodule directive or no \
+                            ApplyConfig call: aborting"
+                    .into());
             }
             _ => return Err("Bad directive or wrong number of arguments".into()),
         }
@@ -209,11 +252,9 @@ impl Loader<'_, '_> {
             _ => arguments.iter().map(|one| one.to_vec()).collect(),
         };
         let arguments: Vec<&[u8]> = cut.iter().map(Vec::as_slice).collect();
-        let occasion = if self.seen.contains(&parameter.name) {
-            Occasion::FurtherLine
-        } else {
-            self.seen.push(parameter.name);
-            Occasion::FirstLine
+        let occasion = match self.seen.insert(parameter.name, self.place.clone()) {
+            Some(_) => Occasion::FurtherLine,
+            None => Occasion::FirstLine,
         };
         parameter.kind.put(&mut self.config, &arguments, occasion)
     }
@@ -226,15 +267,14 @@ impl Loader<'_, '_> {
                 "replicaof directive not allowed in cluster mode".into(),
             ));
         }
-        let directives = &config.security.directives;
-        if !directives.module_settings.is_empty() && directives.modules.is_empty() {
-            return Err(LoadError::Conflict(
-                "Module Configuration detected without loadmodule directive or no ApplyConfig \
-                 call: aborting"
-                    .into(),
-            ));
+        let said = |name: &str| self.seen.contains_key(name);
+        match refusal::of(&config, &said) {
+            None => Ok(config),
+            Some((name, advice)) => match self.seen.get(name) {
+                Some(place) => Err(Fault::from(advice).at(place.clone())),
+                None => Err(LoadError::Conflict(advice.into())),
+            },
         }
-        Ok(config)
     }
 }
 

@@ -32,7 +32,18 @@ pub struct Parameter {
     pub(crate) sensitive: bool,
     pub(crate) act: Option<Act>,
     pub(crate) standing: Standing,
+    pub(crate) guard: Option<Guard>,
     pub(crate) doc: &'static str,
+}
+
+/// What a parameter without effect would guard: access or data. Who set it relies on it, so a server
+/// that cannot keep it does not start, and CONFIG SET refuses it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Guard {
+    /// Whether a configuration asks for it.
+    pub(crate) is_asked: fn(&Config) -> bool,
+    /// Why the server cannot go on without, and what to do.
+    pub(crate) advice: &'static str,
 }
 
 /// When a parameter may change.
@@ -98,6 +109,7 @@ impl Parameter {
             sensitive: false,
             act: None,
             standing: Standing::Works,
+            guard: None,
             doc,
         }
     }
@@ -135,6 +147,20 @@ impl Parameter {
     pub(crate) const fn inert(mut self, why: &'static str) -> Self {
         self.standing = Standing::Inert { since: "0.1.0", why };
         self
+    }
+
+    pub(crate) const fn guards(
+        mut self,
+        is_asked: fn(&Config) -> bool,
+        advice: &'static str,
+    ) -> Self {
+        self.guard = Some(Guard { is_asked, advice });
+        self
+    }
+
+    /// Why a server with this configuration must not run, as far as this parameter is concerned.
+    pub(crate) fn refusal(&self, config: &Config) -> Option<&'static str> {
+        self.guard.filter(|guard| (guard.is_asked)(config)).map(|guard| guard.advice)
     }
 
     /// The name, in lower case, as CONFIG GET shows it.

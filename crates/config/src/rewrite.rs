@@ -32,8 +32,6 @@ pub fn rewrite(text: &[u8], config: &Config) -> Vec<u8> {
     let directives = &config.security.directives;
     draft.directive(b"rename-command", &directives.renamed_commands);
     draft.directive(b"user", &directives.users);
-    draft.directive(b"loadmodule", &directives.modules);
-    draft.module_settings(&directives.module_settings);
     draft.finish()
 }
 
@@ -90,13 +88,6 @@ impl Draft {
         self.drop_rest(name);
     }
 
-    fn module_settings(&mut self, settings: &[Vec<Text>]) {
-        for setting in settings {
-            self.say(MODULE_SETTING, &split::join(setting), true);
-        }
-        self.drop_rest(MODULE_SETTING);
-    }
-
     /// Puts `line` where a line of `name` stood, or at the end when `must_stand`.
     fn say(&mut self, name: &[u8], line: &[u8], must_stand: bool) {
         if let Some(place) = self.places.get_mut(name).and_then(VecDeque::pop_front) {
@@ -133,9 +124,6 @@ impl Draft {
     }
 }
 
-/// Stands for the names of module settings, which are whatever the module calls them.
-const MODULE_SETTING: &[u8] = b".";
-
 enum Name {
     /// Of a parameter, or of a directive that is written anew.
     Parameter(Vec<u8>),
@@ -155,9 +143,8 @@ fn name_of(line: &[u8]) -> Name {
     }
     let lower = word.to_ascii_lowercase();
     match lower.as_slice() {
-        b"rename-command" | b"user" | b"loadmodule" => Name::Parameter(lower),
+        b"rename-command" | b"user" => Name::Parameter(lower),
         b"include" if words.len() == 2 => Name::Kept,
-        _ if lower.contains(&b'.') => Name::Parameter(MODULE_SETTING.to_vec()),
         _ => Name::Nothing,
     }
 }

@@ -17,6 +17,7 @@ use crate::config::{self, Config};
 use crate::kind::{self, Occasion};
 use crate::parameter::{Act, Changeable, Parameter};
 use crate::reason::Reason;
+use crate::refusal;
 use crate::text::Text;
 
 /// A CONFIG SET that was found good: the next configuration and what it changes.
@@ -120,6 +121,12 @@ impl Config {
         for (parameter, (name, value)) in found.iter().zip(pairs) {
             put_value(parameter, &mut next, value)
                 .map_err(|reason| SetError::Failed { name: Text::from(*name), reason })?;
+        }
+        for (parameter, (name, _)) in found.iter().zip(pairs) {
+            let is_kept = parameter.kind.lines(self) == parameter.kind.lines(&next);
+            if let Some(advice) = refusal::of_change(parameter, &next).filter(|_| !is_kept) {
+                return Err(SetError::Failed { name: Text::from(*name), reason: advice.into() });
+            }
         }
         let mut changed: Vec<&'static Parameter> = Vec::new();
         for parameter in found {

@@ -236,3 +236,26 @@ fn get_knows_patterns_names_aliases_and_what_is_hidden() {
     assert_eq!(names(&[b"nosuch"]), Vec::<String>::new());
     assert!(config::is_sensitive(b"RequirePass") && !config::is_sensitive(b"port"));
 }
+
+#[test]
+fn what_guards_access_or_data_and_is_not_there_is_refused() {
+    let config = Config::default();
+    let refused =
+        |config: &Config, name: &[u8], value: &[u8]| match config.plan(&[(name, value)], true) {
+            Err(error) => error.to_string(),
+            Ok(_) => String::new(),
+        };
+    for (name, value) in
+        [("tls-port", "6380"), ("min-replicas-to-write", "1"), ("min-slaves-to-write", "2")]
+    {
+        let error = refused(&config, name.as_bytes(), value.as_bytes());
+        assert!(error.contains(&format!("'{name}') - ")), "{name}: {error}");
+        assert_eq!(refused(&config, name.as_bytes(), b"0"), "");
+    }
+    assert_eq!(refused(&config, b"save", b"60 1"), "");
+    let mut memory_only = config;
+    memory_only.log.enabled = false;
+    assert!(refused(&memory_only, b"save", b"60 1").contains("nothing would be kept"));
+    assert_eq!(refused(&memory_only, b"save", b""), "");
+    assert_eq!(refused(&memory_only, b"save", b"3600 1 300 100 60 10000"), "", "it is so already");
+}

@@ -91,7 +91,12 @@ macro_rules! cluster {
 
 pub(crate) const PARAMETERS: &[Parameter] = &[
     cluster!("cluster-enabled", flag!(cluster.enabled, false), "Be a node of a cluster.")
-        .at_start(),
+        .at_start()
+        .guards(
+            |config| config.cluster.enabled,
+            "cluster mode is not in this version, and a node on its own would take keys that belong \
+             to others: set it to no",
+        ),
     cluster!(
         "cluster-config-file",
         text!(cluster.config_file, "nodes.conf"),

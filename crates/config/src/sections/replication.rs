@@ -107,7 +107,12 @@ macro_rules! replication {
 pub(crate) const PARAMETERS: &[Parameter] = &[
     replication!("replicaof", REPLICA_OF, "The primary: host and port.")
         .alias("slaveof")
-        .at_start(),
+        .at_start()
+        .guards(
+            |config| config.replication.primary.is_some(),
+            "replication is not in this version, and a server without its primary's data must not \
+             answer in its place: remove the line to run on its own",
+        ),
     replication!("masteruser", text!(replication.primary_user, ""), "User with the primary.")
         .sensitive(),
     replication!(
@@ -219,7 +224,12 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
         integer!(replication.replicas_min, 0, 0, i32::MAX),
         "Refuse writes with fewer good replicas; 0: never."
     )
-    .alias("min-slaves-to-write"),
+    .alias("min-slaves-to-write")
+    .guards(
+        |config| config.replication.replicas_min != 0,
+        "replication is not in this version, so there would never be a replica to write to: set it \
+         to 0 to take writes that are on this server alone",
+    ),
     replication!(
         "min-replicas-max-lag",
         integer!(replication.replicas_lag_seconds_max, 10, 0, i32::MAX),

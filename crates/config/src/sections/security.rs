@@ -33,14 +33,10 @@ section! {
 section! {
     /// Directives of a file that CONFIG does not know, in the order given, arguments as given.
     pub struct Directives {
-        /// `user <name> <rules ...>`.
+        /// `user default <rules ...>`, of those that give it what it has anyway.
         pub users: Vec<Vec<Text>>,
         /// `rename-command <from> <to>`; an empty `to` removes the command.
         pub renamed_commands: Vec<Vec<Text>>,
-        /// `loadmodule <path> <arguments ...>`.
-        pub modules: Vec<Vec<Text>>,
-        /// `<module>.<name> <value ...>`, name included.
-        pub module_settings: Vec<Vec<Text>>,
     }
 }
 
@@ -84,7 +80,12 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
         .act(Act::Password),
     Parameter::new("aclfile", text!(security.acl_file, ""), "File with users.")
         .at_start()
-        .inert(why::ACL),
+        .inert(why::ACL)
+        .guards(
+            |config| !config.security.acl_file.is_empty(),
+            "ACL users are not in this version, and without them the server would be open to \
+             everyone: remove the line, and set requirepass to keep others out",
+        ),
     Parameter::new(
         "acllog-max-len",
         integer!(security.acl_log_entries_max, 128, 0, i64::MAX),

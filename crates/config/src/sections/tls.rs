@@ -87,7 +87,11 @@ macro_rules! tls {
 }
 
 pub(crate) const PARAMETERS: &[Parameter] = &[
-    tls!("tls-port", integer!(tls.port, 0, 0, 65535), "TLS port; 0: none."),
+    tls!("tls-port", integer!(tls.port, 0, 0, 65535), "TLS port; 0: none.").guards(
+        |config| config.tls.port != 0,
+        "TLS is not in this version: set it to 0, and let a TLS proxy in front of the server (or a \
+         unix socket, see unixsocket) keep others from reading along",
+    ),
     tls!("tls-cluster", flag!(tls.cluster, false), "TLS on the cluster bus."),
     tls!("tls-replication", flag!(tls.replication, false), "TLS to the primary."),
     tls!(
