@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use config::{Config, Invocation, Level, Origin, Reason, Source, Supervised};
-use server::{BootError, CommandNames, Server};
+use server::{CommandNames, Server};
 use telemetry::{LogControl, LogLevel, LogSettings};
 
 use crate::signals::{self, SignalWatch};
@@ -35,12 +35,12 @@ pub(crate) fn serve(invocation: &Invocation) -> ExitCode {
 }
 
 fn run(config: Config, file: Option<PathBuf>, control: LogControl) -> ExitCode {
-    let mut signals = match SignalWatch::new() {
+    let pid_file = config.server.process.pid_file.clone();
+    let supervised = config.server.process.supervised;
+    let signals = match SignalWatch::start(move || notify(supervised, "STOPPING=1\n")) {
         Ok(signals) => signals,
         Err(error) => return fail(&format!("bobbin: cannot watch signals: {error}")),
     };
-    let pid_file = config.server.process.pid_file.clone();
-    let supervised = config.server.process.supervised;
     let port = config.network.port;
     let server = match Server::start(config, file.map(|file| file.display().to_string())) {
         Ok(server) => server,
@@ -49,6 +49,7 @@ fn run(config: Config, file: Option<PathBuf>, control: LogControl) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    signals.ends(server.ender());
     server.keep_log_control(control);
     write_pid_file(pid_file.as_path());
     tracing::info!("Ready to accept connections on port {port}");
@@ -58,23 +59,8 @@ fn run(config: Config, file: Option<PathBuf>, control: LogControl) -> ExitCode {
         }
         _ => notify(supervised, "READY=1\nSTATUS=Ready to accept connections\n"),
     }
-    let (ender, closer) = (server.ender(), signals.closer());
-    // The main thread sleeps in the watch; SHUTDOWN ends the server without any signal.
-    let joined = std::thread::spawn(move || {
-        let ended = server.join();
-        closer.close();
-        ended
-    });
-    while let Some(signal) = signals.wait() {
-        tracing::warn!("Received {signal}: finishing what is under way");
-        notify(supervised, "STOPPING=1\n");
-        ender.end();
-    }
-    let ended = joined.join().unwrap_or_else(|_| Err(BootError::Thread("it panicked".into())));
-    if !pid_file.is_empty() {
-        // A file that is gone already is what was wanted.
-        let _ = std::fs::remove_file(pid_file.as_path());
-    }
+    let ended = server.join();
+    remove_pid_file(pid_file.as_path());
     match ended {
         Ok(()) => {
             tracing::warn!("Bobbin is now ready to exit, bye bye...");
@@ -173,6 +159,15 @@ fn write_pid_file(path: &Path) {
     }
     if let Err(error) = std::fs::write(path, format!("{}\n", std::process::id())) {
         tracing::warn!("Cannot write the pid file {}: {error}", path.display());
+    }
+}
+
+/// Removes the pid file, unless another process has put its own id there since.
+fn remove_pid_file(path: &Path) {
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    if written.trim() == std::process::id().to_string() {
+        // A file that is gone already is what was wanted.
+        let _ = std::fs::remove_file(path);
     }
 }
 

@@ -1,28 +1,66 @@
-//! Signals: the orderly ways to end the server.
+//! Signals, from before the start to after the end.
+//!
+//! SIGTERM and SIGINT end the server in order; while it still recovers its data, at once, since
+//! nothing was acknowledged that could be lost. A second SIGINT insists: it ends at once, too. SIGHUP
+//! does nothing, as in Redis, and SIGXFSZ neither: a log that may not grow is a full disk. SIGPIPE is
+//! ignored by the runtime. All others do what they do to any process.
 
 use std::io;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use signal_hook::consts::{SIGINT, SIGSTOP, SIGTERM};
-use signal_hook::iterator::{Handle, Signals};
+use server::Ender;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGSTOP, SIGTERM, SIGXFSZ};
+use signal_hook::iterator::Signals;
 
 /// Receives what the process is told by signals.
-pub(crate) struct SignalWatch(Signals);
+pub(crate) struct SignalWatch(Arc<OnceLock<Ender>>);
+
+/// How long a server that is just starting may take to say how it is ended.
+const START_MS: u64 = 50;
 
 impl SignalWatch {
-    /// Takes SIGTERM and SIGINT over.
-    pub(crate) fn new() -> io::Result<Self> {
-        Signals::new([SIGTERM, SIGINT]).map(Self)
+    /// Takes the signals over. `on_end` is called when the server is told to end, once.
+    pub(crate) fn start(on_end: impl Fn() + Send + 'static) -> io::Result<Self> {
+        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGXFSZ])?;
+        let watch = Self(Arc::new(OnceLock::new()));
+        let ender = Arc::clone(&watch.0);
+        std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            let mut ending = false;
+            for signal in signals.forever() {
+                let name = match signal {
+                    SIGINT => "SIGINT",
+                    SIGTERM => "SIGTERM",
+                    _ => continue,
+                };
+                if ending && signal == SIGINT {
+                    tracing::warn!(
+                        "Received SIGINT again: exiting now, without the log's last sync"
+                    );
+                    std::process::exit(1);
+                }
+                if ender.get().is_none() {
+                    std::thread::sleep(Duration::from_millis(START_MS));
+                }
+                let Some(ender) = ender.get() else {
+                    tracing::warn!("Received {name} while starting: exiting now");
+                    std::process::exit(0);
+                };
+                tracing::warn!("Received {name}: finishing what is under way");
+                if !ending {
+                    on_end();
+                }
+                ending = true;
+                ender.end();
+            }
+        })?;
+        Ok(watch)
     }
 
-    /// What ends [`SignalWatch::wait`] from another thread, for good.
-    pub(crate) fn closer(&self) -> Handle {
-        self.0.handle()
-    }
-
-    /// Sleeps until a signal comes, and says its name; `None` once the watch was closed.
-    pub(crate) fn wait(&mut self) -> Option<&'static str> {
-        let signal = self.0.forever().next()?;
-        Some(if signal == SIGINT { "SIGINT" } else { "SIGTERM" })
+    /// The server runs, and this ends it.
+    pub(crate) fn ends(&self, ender: Ender) {
+        // There is one server in a process.
+        let _ = self.0.set(ender);
     }
 }
 
