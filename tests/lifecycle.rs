@@ -64,6 +64,57 @@ fn daemonize_is_refused_with_a_hint() {
 }
 
 #[test]
+fn what_guards_access_or_data_and_is_not_there_refuses_the_start() {
+    for line in [
+        "user default off",
+        "user default on #5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8 ~* +@all",
+        "aclfile /etc/users.acl",
+        "tls-port 6380",
+        "replicaof 127.0.0.1 6379",
+        "cluster-enabled yes",
+        "loadmodule /x.so",
+        "min-replicas-to-write 1",
+    ] {
+        let said = refused_configuration(&format!("port 0\n{line}\n"));
+        assert!(said.contains(&format!(">>> '{line}'")) && said.contains("line 2"), "{said}");
+        assert!(said.contains("bobbin.conf"), "{said}");
+    }
+    let said = refused_configuration("port 0\n");
+    assert!(said.contains("listen nowhere"), "{said}");
+}
+
+#[test]
+fn a_snapshot_that_is_not_loaded_is_said_and_left_as_it_is() {
+    let folder = new_folder();
+    fs::write(folder.join("dump.rdb"), b"REDIS0011").expect("a new folder can be written");
+    let server = Server::start_in(folder, "--shards 1");
+    assert!(server.log().contains("dump.rdb IS NOT LOADED"), "{}", server.log());
+    assert_eq!(server.client().ask("SET k v"), Value::ok());
+    assert_eq!(fs::read(server.folder.join("dump.rdb")).unwrap(), b"REDIS0011");
+    server.stop();
+}
+
+#[test]
+fn without_a_log_it_starts_where_nothing_can_be_written() {
+    // Nobody makes files there, not even who may do everything.
+    let server = Server::start("--shards 2 --appendonly no --dir /sys");
+    assert_eq!(server.client().ask("SET k v"), Value::ok());
+    assert!(server.log().contains("NOTHING WILL BE KEPT"), "{}", server.log());
+    server.stop();
+}
+
+#[test]
+fn a_hangup_is_passed_over() {
+    let mut server = Server::with_shards(2);
+    for signal in ["HUP", "XFSZ", "PIPE"] {
+        server.signal(signal);
+        assert_eq!(server.client().ask("PING"), Value::Simple("PONG".into()), "{signal}");
+    }
+    server.signal("TERM");
+    assert!(server.wait().success(), "{}", server.log());
+}
+
+#[test]
 fn commands_go_by_the_names_that_the_configuration_gives() {
     let options = "--rename-command SET put --rename-command CONFIG settings";
     let server = Server::start(options);

@@ -107,6 +107,29 @@ fn only_a_unix_socket() {
 }
 
 #[test]
+fn a_unix_socket_is_taken_from_the_dead_only_and_goes_with_the_server() {
+    let server = Server::start("--port 0 --shards 1 --unixsocket bobbin.sock");
+    let path = server.folder.join("bobbin.sock");
+    let folder = new_folder();
+    let other = path.display().to_string();
+    let output = run_to_end(&["--port", "0", "--unixsocket", &other, "--dir", "."], &folder);
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("another server listens on it"), "{said}");
+    assert_eq!(Client::connect_unix(&path).unwrap().ask("PING"), pong());
+    let mut server = server;
+    server.signal("TERM");
+    assert!(server.wait().success());
+    assert!(!path.exists(), "the socket goes with the server");
+    std::fs::write(folder.join("notes"), "mine").unwrap();
+    let output = run_to_end(&["--port", "0", "--unixsocket", "notes", "--dir", "."], &folder);
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(std::fs::read(folder.join("notes")).unwrap(), b"mine");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
 fn several_addresses() {
     let server = Server::start("--shards 2 --bind 127.0.0.1 127.0.0.2 -192.0.2.77");
     for host in ["127.0.0.1", "127.0.0.2"] {

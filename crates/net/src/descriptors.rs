@@ -1,4 +1,5 @@
-//! How many descriptors the process may open: one for each client, and some for itself.
+//! Limits of the process that a server raises for itself as far as it may: how many descriptors it
+//! may open (one for each client, and some for itself), and how much memory it may lock (its rings).
 
 use std::io;
 
@@ -8,9 +9,21 @@ use std::io;
 /// # Errors
 /// What the system answered when asked for the limit in force.
 pub fn raise_descriptor_limit(wanted: u64) -> io::Result<u64> {
+    raise(libc::RLIMIT_NOFILE, wanted)
+}
+
+/// Raises the limit of locked memory to `wanted` bytes, as [`raise_descriptor_limit`] does.
+///
+/// # Errors
+/// What the system answered when asked for the limit in force.
+pub fn raise_locked_memory_limit(wanted: u64) -> io::Result<u64> {
+    raise(libc::RLIMIT_MEMLOCK, wanted)
+}
+
+fn raise(resource: libc::__rlimit_resource_t, wanted: u64) -> io::Result<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the pointer is to a live `rlimit`, which the call fills.
-    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+    if unsafe { libc::getrlimit(resource, &raw mut limit) } != 0 {
         return Err(io::Error::last_os_error());
     }
     if limit.rlim_cur >= wanted {
@@ -23,7 +36,7 @@ pub fn raise_descriptor_limit(wanted: u64) -> io::Result<u64> {
     ];
     for candidate in candidates {
         // SAFETY: the pointer is to a live `rlimit`, which the call only reads.
-        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const candidate) } == 0 {
+        if unsafe { libc::setrlimit(resource, &raw const candidate) } == 0 {
             return Ok(candidate.rlim_cur);
         }
     }

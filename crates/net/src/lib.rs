@@ -3,7 +3,8 @@
 //! - [`Inbox`]: the one queue through which other core threads hand work to a shard.
 //! - [`Ring`]: the socket ring of a core thread; what it did comes back as [`Completion`]s.
 //! - [`Stream`], [`listen_tcp`], [`listen_unix`]: sockets as descriptors.
-//! - [`raise_descriptor_limit`]: room for as many clients as are configured.
+//! - [`probe`]: whether `io_uring` works here at all.
+//! - [`raise_descriptor_limit`], [`raise_locked_memory_limit`]: room for clients, and for rings.
 //! - [`Clock`]: time, cheap enough to be read for every command; [`VirtualTime`] for simulators.
 //!
 //! A ring is asked (`accept`, `receive`, `send`, `sync_data`, `wake`), waited for (`submit`,
@@ -21,8 +22,8 @@ mod socket;
 
 pub use clock::{Clock, VirtualTime};
 pub use completion::{Completion, Token};
-pub use descriptors::raise_descriptor_limit;
+pub use descriptors::{raise_descriptor_limit, raise_locked_memory_limit};
 pub use inbox::{Batch, Envelope, Inbox, Inboxes, Iter, Markers, Pool, Wake};
-pub use probe::RingError;
+pub use probe::{RingError, probe};
 pub use ring::{ReceivedBuffer, Ring, RingOptions};
 pub use socket::{Peer, Stream, listen_tcp, listen_unix};

@@ -69,7 +69,7 @@ impl Ring {
     /// Makes the ring of the calling thread.
     ///
     /// # Errors
-    /// [`RingError`] says which of the known reasons keeps `io_uring` from working here.
+    /// [`RingError`] says which call was refused.
     pub fn new(options: RingOptions) -> Result<Self, RingError> {
         let ring = IoUring::builder()
             .setup_single_issuer()
@@ -79,9 +79,9 @@ impl Ring {
             .setup_clamp()
             .setup_cqsize(options.entries * 16)
             .build(options.entries)
-            .map_err(RingError::from_setup)?;
-        let buffers =
-            Buffers::new(options.buffers, options.buffer_bytes).map_err(RingError::from_buffers)?;
+            .map_err(|error| RingError::new("io_uring_setup", error))?;
+        let buffers = Buffers::new(options.buffers, options.buffer_bytes)
+            .map_err(|error| RingError::new("mmap", error))?;
         // SAFETY:
         // - the address is that of a mapping of `buffers` entries, which `self` owns;
         // - `self.ring` is dropped before `self.buffers` (field order), so the mapping outlives its
@@ -94,11 +94,18 @@ impl Ring {
                 0,
             )
         }
-        .map_err(RingError::from_buffers)?;
+        .map_err(|error| RingError::new("io_uring_register", error))?;
         let waiting = std::collections::VecDeque::new();
         let mut ring = Self { ring, buffers, sends: Vec::new(), sends_free: Vec::new(), waiting };
         ring.buffers.offer_all();
         Ok(ring)
+    }
+
+    /// Sends a request that does nothing, and waits for its completion.
+    pub(crate) fn round_trip(&mut self) -> Result<(), RingError> {
+        self.push(opcode::Nop::new().build().user_data(Kind::Wake.with(Token::default())));
+        let sent = self.ring.submit_and_wait(1);
+        sent.map(|_| ()).map_err(|error| RingError::new("io_uring_enter", error))
     }
 
     /// The ring's descriptor, by which other core threads wake this one and the executor polls it.

@@ -1,13 +1,11 @@
 //! From a configuration to a running server: threads, recovery, listeners, and the end.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use config::Config;
 use durability::FileStorage;
@@ -17,6 +15,8 @@ use net::{Clock, Inbox, Inboxes, Ring, RingOptions};
 use crate::core::{Core, CoreParts};
 use crate::input::registry::Registry;
 use crate::life::error::BootError;
+use crate::life::listeners::{self, SocketFile};
+use crate::life::ring_refusal::{self, Surroundings};
 use crate::log::recovery::{Recovered, Recovery};
 use crate::message::Message;
 use crate::settings;
@@ -27,6 +27,8 @@ use crate::tick::core_thread::{CoreThread, Listener};
 pub struct Server {
     shared: Arc<Shared>,
     threads: Vec<glommio::ExecutorJoinHandle<()>>,
+    /// Removed when the server is gone.
+    _socket_file: Option<SocketFile>,
 }
 
 /// Ends a server: see [`Server::ender`].
@@ -63,10 +65,6 @@ struct Parts {
     recovered: Recovered<FileStorage>,
 }
 
-/// How long to try again when the port is still bound: a server that was killed gives it back only
-/// when the kernel has torn its sockets and rings down.
-const BIND_RETRY_MAX: Duration = Duration::from_secs(2);
-
 impl Server {
     /// Starts a server: takes the data directory, opens the listeners, starts the core threads, and
     /// returns when all of them have recovered their data and accept connections.
@@ -78,11 +76,13 @@ impl Server {
         let registry: &'static Registry = Box::leak(Box::new(registry));
         let cpus = crate::life::cpus::allowed();
         let shards = crate::life::cpus::shards(config.server.shards as usize, &cpus);
+        try_io_uring(shards)?;
         fit_clients(&mut config, shards)?;
         settings::acts::score_at_start(&config);
         let clock = Clock::new();
-        let listeners = open_listeners(&config)?;
+        let (listeners, socket_file) = listeners::open(&config)?;
         crate::life::greeting::say(&config, config_file.as_deref(), shards, &cpus);
+        warn_of_what_is_not_kept(&config);
         let storage = FileStorage::new(settings::log(&config).directory);
         let mut recovery = Recovery::open(storage, &config, shards, registry)?;
         let lock = recovery.take_lock();
@@ -105,30 +105,47 @@ impl Server {
             let thread = LocalExecutorBuilder::new(Placement::Fixed(cpu))
                 .name(&format!("core-{shard}"))
                 .io_memory(EXECUTOR_IO_BYTES)
+                .ring_depth(EXECUTOR_RING_ENTRIES)
                 .spawn(move || run_thread(parts, shared, registry, clock, report))
                 .map_err(|error| BootError::Thread(error.to_string()))?;
             threads.push(thread);
         }
         drop(report);
-        let server = Self { shared, threads };
+        let mut server = Self { shared, threads, _socket_file: socket_file };
         server.await_ready(&reports, shards)?;
         Ok(server)
     }
 
     fn await_ready(
-        &self,
+        &mut self,
         reports: &mpsc::Receiver<Result<(), BootError>>,
         shards: usize,
     ) -> Result<(), BootError> {
         for _ in 0..shards {
-            let report = reports.recv().map_err(|_| BootError::Thread("it ended early".into()))?;
-            if let Err(error) = report {
-                self.end();
-                return Err(error);
+            match reports.recv() {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    self.end();
+                    return Err(error);
+                }
+                Err(_) => return Err(self.early_end(shards)),
             }
         }
         self.shared.life.ready.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Why a core thread ended before it could say how it is.
+    fn early_end(&mut self, shards: usize) -> BootError {
+        self.end();
+        let ended = self.threads.drain(..).find_map(|thread| thread.join().err());
+        match ended {
+            Some(glommio::GlommioError::IoError(error)) => {
+                BootError::Ring(ring_refusal::of_thread(error, locked_bytes(shards)))
+            }
+            Some(error) => BootError::Thread(error.to_string()),
+            None => BootError::Thread("it ended early".into()),
+        }
     }
 
     /// Lets CONFIG SET loglevel change the level of the process' log.
@@ -162,9 +179,58 @@ impl Server {
     }
 }
 
-/// Memory that an executor registers for its own file I/O: its default of 10 MiB is beyond the
-/// usual limit of locked memory, 8 MiB.
-const EXECUTOR_IO_BYTES: usize = 256 * 1024;
+/// Memory that an executor registers for its own file I/O, of which there is none: the least that it
+/// takes. It counts three times, once for each of the executor's rings.
+const EXECUTOR_IO_BYTES: usize = 64 * 1024;
+
+/// Entries of each of an executor's rings: all that goes through them is its own wake-ups.
+const EXECUTOR_RING_ENTRIES: usize = 8;
+
+/// Memory that a shard may lock where the process has no privileges: three times
+/// [`EXECUTOR_IO_BYTES`], the executor's rings, and the socket ring with its 4096 completions.
+const SHARD_LOCKED_BYTES: u64 = 320 * 1024;
+
+fn locked_bytes(shards: usize) -> u64 {
+    SHARD_LOCKED_BYTES * shards as u64
+}
+
+/// Tries `io_uring` before the executor does, which has nothing but a panic to say.
+fn try_io_uring(shards: usize) -> Result<(), BootError> {
+    let needed = locked_bytes(shards);
+    ring_refusal::make_room(needed).map_err(BootError::Ring)?;
+    // On a thread of its own: a ring belongs to the thread that made it.
+    let tried = std::thread::spawn(net::probe).join();
+    tried.map_err(|_| BootError::Thread("probing io_uring panicked".into()))?.map_err(|refused| {
+        BootError::Ring(ring_refusal::explain(&refused, &Surroundings::found(needed)))
+    })
+}
+
+/// Says loudly what of the data is not loaded, or will not be kept.
+fn warn_of_what_is_not_kept(config: &Config) {
+    if config.log.enabled {
+        let log = settings::log(config);
+        let folder = Path::new(&log.directory).join(&log.append_directory);
+        let has_log = std::fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some());
+        if has_log {
+            return;
+        }
+    } else if !config.snapshot.save.is_empty() {
+        tracing::warn!(
+            "NOTHING WILL BE KEPT when the server ends: appendonly is no, and snapshots (save) are \
+             not in this version. Set 'appendonly yes' to keep the data, or 'save \"\"' if that is \
+             what you want."
+        );
+    }
+    let dump =
+        Path::new(&settings::log(config).directory).join(config.snapshot.file_name.as_path());
+    if dump.exists() {
+        tracing::warn!(
+            "{} IS NOT LOADED: RDB files are not in this version. The server starts without its \
+             data, and never writes over it.",
+            dump.display()
+        );
+    }
+}
 
 /// The life of a core thread.
 async fn run_thread(
@@ -178,7 +244,8 @@ async fn run_thread(
     let ring = match Ring::new(RingOptions::default()) {
         Ok(ring) => ring,
         Err(error) => {
-            let _ = report.send(Err(BootError::Ring(error)));
+            let around = Surroundings::found(locked_bytes(shared.shards()));
+            let _ = report.send(Err(BootError::Ring(ring_refusal::explain(&error, &around))));
             return;
         }
     };
@@ -191,6 +258,8 @@ async fn run_thread(
         return;
     }
     let _ = report.send(Ok(()));
+    // Who waits for the others' reports is told when one of them can send none.
+    drop(report);
     // Nobody serves before all have recovered: a transaction may need any shard.
     while !shared.life.ready.load(Ordering::Acquire) {
         if shared.life.ending.load(Ordering::Acquire) {
@@ -250,101 +319,13 @@ fn fit_clients(config: &mut Config, shards: usize) -> Result<(), BootError> {
     Ok(())
 }
 
-/// Opens every listening socket that the configuration asks for.
-fn open_listeners(config: &Config) -> Result<Vec<Listener>, BootError> {
-    let mut listeners = Vec::new();
-    let backlog = i32::try_from(config.network.backlog).unwrap_or(i32::MAX);
-    if config.network.port != 0 {
-        for address in &config.network.bind {
-            let address = address.to_string_lossy();
-            // A leading dash: fine if this machine has no such address.
-            let optional = address.starts_with('-');
-            let address = address.trim_start_matches('-').to_owned();
-            match bind(&address, config.network.port, backlog) {
-                Ok(sockets) => listeners
-                    .extend(sockets.into_iter().map(|socket| Listener { socket, unix: false })),
-                Err(error) if optional && is_unavailable(&error) => {
-                    tracing::debug!("Not listening on {address}: {error}");
-                }
-                Err(error) => {
-                    return Err(BootError::Bind(address, config.network.port, error));
-                }
-            }
-        }
-        if listeners.is_empty() {
-            let error = io::ErrorKind::AddrNotAvailable.into();
-            return Err(BootError::Bind("every address".into(), config.network.port, error));
-        }
-    }
-    if !config.network.unix_socket.is_empty() {
-        let path = config.network.unix_socket.as_path();
-        let socket = listen_unix(path, config.network.unix_socket_mode, backlog)
-            .map_err(|error| BootError::UnixSocket(path.display().to_string(), error))?;
-        listeners.push(Listener { socket, unix: true });
-    }
-    Ok(listeners)
-}
-
-/// `*` and `-::*` stand for all addresses of a family.
-fn bind(address: &str, port: u16, backlog: i32) -> io::Result<Vec<OwnedFd>> {
-    let addresses: Vec<SocketAddr> = match address {
-        "*" => vec![SocketAddr::from(([0, 0, 0, 0], port))],
-        "::*" => vec![SocketAddr::new(IpAddr::from([0u16; 8]), port)],
-        name => (name, port).to_socket_addrs()?.collect(),
-    };
-    let mut sockets = Vec::new();
-    for address in addresses.iter().take(1) {
-        sockets.push(bind_with_patience(*address, backlog)?);
-    }
-    Ok(sockets)
-}
-
-fn bind_with_patience(address: SocketAddr, backlog: i32) -> io::Result<OwnedFd> {
-    let began = Instant::now();
-    loop {
-        match net::listen_tcp(address, backlog) {
-            Err(error)
-                if error.kind() == io::ErrorKind::AddrInUse && began.elapsed() < BIND_RETRY_MAX =>
-            {
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            result => return result,
-        }
-    }
-}
-
-fn listen_unix(path: &Path, mode: u32, backlog: i32) -> io::Result<OwnedFd> {
-    use std::os::unix::fs::PermissionsExt;
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let socket = net::listen_unix(path, backlog)?;
-    if mode != 0 {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
-    }
-    Ok(socket)
-}
-
-/// Whether an address does not exist on this machine: fine where it was marked with `-`.
-fn is_unavailable(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported | io::ErrorKind::NotFound
-    ) || error.raw_os_error() == Some(libc::EAFNOSUPPORT)
-}
-
 /// Tries what a core thread needs of this machine, and says what was found.
 ///
 /// # Errors
 /// What is missing.
 pub fn check_system() -> Result<String, BootError> {
     let cpus = crate::life::cpus::allowed();
-    let options = RingOptions::default();
-    let ring = std::thread::spawn(move || Ring::new(options).map(|ring| ring.descriptor()))
-        .join()
-        .map_err(|_| BootError::Thread("probing io_uring panicked".into()))?;
-    ring.map_err(BootError::Ring)?;
+    try_io_uring(crate::life::cpus::shards(0, &cpus))?;
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     Ok(format!(
         "io_uring works (kernel {}); {} CPUs: {} shards",

@@ -4,15 +4,16 @@ use std::fmt;
 use std::io;
 
 use durability::RecoveryError;
-use net::RingError;
 
 use crate::input::registry::RenameError;
 
 /// Why the server did not start. `Display` says what to do about it.
 #[derive(Debug)]
 pub enum BootError {
-    /// No socket ring.
-    Ring(RingError),
+    /// `io_uring` does not work here: by what it is refused, and what allows it.
+    Ring(String),
+    /// Neither a port nor a unix socket to listen on.
+    Nowhere,
     /// An address could not be listened on.
     Bind(String, u16, io::Error),
     /// The unix socket could not be made.
@@ -45,10 +46,13 @@ impl fmt::Display for BootError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ring(error) => write!(formatter, "{error}"),
+            Self::Nowhere => formatter.write_str(
+                "configured to listen nowhere: set a port, or a unix socket with --unixsocket",
+            ),
             Self::Bind(address, port, error) => write!(
                 formatter,
-                "cannot listen on {address}, port {port}: {error}. Is another server running \
-                 there? Choose another port with --port."
+                "cannot listen on {address}, port {port}: {error}. {}",
+                advice(error)
             ),
             Self::UnixSocket(path, error) => {
                 write!(formatter, "cannot listen on the unix socket {path}: {error}")
@@ -67,6 +71,26 @@ impl fmt::Display for BootError {
             Self::Thread(error) => write!(formatter, "a core thread failed: {error}"),
             Self::End(error) => write!(formatter, "the log could not be finished: {error}"),
         }
+    }
+}
+
+/// What to do about an address that cannot be listened on.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "Is another server running there? Choose another port with --port."
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "No interface of this machine has that address: write '-' before it where it may be \
+             missing, as in 'bind 127.0.0.1 -::1'."
+        }
+        io::ErrorKind::PermissionDenied => {
+            "Ports below 1024 need CAP_NET_BIND_SERVICE: choose another with --port."
+        }
+        _ if error.raw_os_error() == Some(libc::EAFNOSUPPORT) => {
+            "This machine has no addresses of that kind: choose others with --bind."
+        }
+        _ => "Choose other addresses with --bind, or another port with --port.",
     }
 }
 

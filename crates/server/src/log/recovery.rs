@@ -74,6 +74,18 @@ const STEP_BYTES: u64 = 4 << 20;
 /// How often progress is said.
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 
+/// Whether a directory is there, and takes no files.
+fn cannot_be_written(kind: std::io::ErrorKind) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        kind,
+        ErrorKind::PermissionDenied
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::StorageFull
+            | ErrorKind::QuotaExceeded
+    )
+}
+
 impl<S: Storage + Sync> Recovery<S> {
     /// Takes the data directory, which `storage` shows, and decides what is to be recovered.
     pub(crate) fn open(
@@ -83,14 +95,19 @@ impl<S: Storage + Sync> Recovery<S> {
         registry: &'static Registry,
     ) -> Result<Self, BootError> {
         let log = settings::log(config);
-        let lock = storage.lock(LOCK_NAME).map_err(|error| match error.kind() {
-            std::io::ErrorKind::WouldBlock => BootError::DirectoryInUse(log.directory.clone()),
-            _ => BootError::Directory(log.directory.clone(), error.to_string()),
-        })?;
+        let lock = match storage.lock(LOCK_NAME) {
+            Ok(lock) => Some(lock),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                return Err(BootError::DirectoryInUse(log.directory));
+            }
+            // Nobody can write there, so there is nothing to be kept from others.
+            Err(error) if !log.enabled && cannot_be_written(error.kind()) => None,
+            Err(error) => return Err(BootError::Directory(log.directory, error.to_string())),
+        };
         let policy = log.policy;
         if !log.enabled {
             let (tails, shares) = (Vec::new(), Vec::new());
-            return Ok(Self { shards, lock: Some(lock), plan: None, tails, shares, policy });
+            return Ok(Self { shards, lock, plan: None, tails, shares, policy });
         }
         let names = LogNames::new(&log.append_directory, &log.append_file)
             .ok_or_else(|| BootError::LogNames(log.append_file.clone()))?;
@@ -130,7 +147,7 @@ impl<S: Storage + Sync> Recovery<S> {
             total: AtomicU64::new(0),
             began: Instant::now(),
         };
-        let (lock, plan) = (Some(lock), Some(Arc::new(plan)));
+        let plan = Some(Arc::new(plan));
         Ok(Self { shards, lock, plan, tails, shares, policy })
     }
 
