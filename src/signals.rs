@@ -1,9 +1,9 @@
 //! Signals, from before the start to after the end.
 //!
 //! SIGTERM and SIGINT end the server in order; while it still recovers its data, at once, since
-//! nothing was acknowledged that could be lost. A second SIGINT insists: it ends at once, too. SIGHUP
-//! does nothing, as in Redis, and SIGXFSZ neither: a log that may not grow is a full disk. SIGPIPE is
-//! ignored by the runtime. All others do what they do to any process.
+//! nothing was acknowledged that could be lost. A second SIGINT insists: it ends at once, too.
+//! SIGHUP does nothing, as in Redis, and SIGXFSZ neither: a log that may not grow is a full disk.
+//! SIGPIPE is ignored by the runtime. All others do what they do to any process.
 
 use std::io;
 use std::sync::{Arc, OnceLock};

@@ -1,9 +1,9 @@
 //! From files, standard input and options to a [`Config`].
 //!
 //! Lines take effect in the order file, standard input, options, so that a later one overrides an
-//! earlier one; an `include` takes effect where it stands. `save`, `user` and `rename-command` add up
-//! instead. The caller reads: `load` hands it the pattern of each `include` and gets back the files
-//! that match. The caller, too, knows the commands: it judges each
+//! earlier one; an `include` takes effect where it stands. `save`, `user` and `rename-command` add
+//! up instead. The caller reads: `load` hands it the pattern of each `include` and gets back the
+//! files that match. The caller, too, knows the commands: it judges each
 //! `rename-command`. Includes are bounded in depth and in number, so that a file
 //! which includes itself is an error rather than the end of the stack.
 //!

@@ -36,8 +36,8 @@ pub struct Parameter {
     pub(crate) doc: &'static str,
 }
 
-/// What a parameter without effect would guard: access or data. Who set it relies on it, so a server
-/// that cannot keep it does not start, and CONFIG SET refuses it.
+/// What a parameter without effect would guard: access or data. Who set it relies on it, so a
+/// server that cannot keep it does not start, and CONFIG SET refuses it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Guard {
     /// Whether a configuration asks for it.

@@ -1,7 +1,7 @@
 //! What a server must not start with: settings that guard access or data, and are not there yet.
 //!
-//! Whoever writes such a line relies on it. A warning in a log is read when the data is gone or when
-//! somebody was let in, so these refuse the start and CONFIG SET, with the line and what to do
+//! Whoever writes such a line relies on it. A warning in a log is read when the data is gone or
+//! when somebody was let in, so these refuse the start and CONFIG SET, with the line and what to do
 //! instead. Single parameters say it themselves ([`Guard`](crate::parameter::Guard)); here is what
 //! several lines say together, and what is said by lines that are not parameters.
 
@@ -9,8 +9,8 @@ use crate::config::{self, Config};
 use crate::text::Text;
 
 /// `user` that asks for anything but what everybody has here.
-pub(crate) const USER: &str = "ACL users are not in this version, and without them the server would \
-    be open to everyone: remove the line, and set requirepass to keep others out";
+pub(crate) const USER: &str = "ACL users are not in this version, and without them the server \
+    would be open to everyone: remove the line, and set requirepass to keep others out";
 
 /// `loadmodule`.
 pub(crate) const MODULE: &str = "Bobbin loads no modules: remove the line to run without this one";

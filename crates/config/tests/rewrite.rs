@@ -130,7 +130,7 @@ fn random_line(rng: &mut Rng, names: &[&str]) -> String {
 
 #[test]
 fn what_was_rewritten_loads_as_what_it_was_written_from() {
-    // Without `appendonly`: turned off beside a line of save points, it is refused at the next start.
+    // Without `appendonly`: turned off beside a line of save points, it is refused at a start.
     let names: Vec<&str> =
         parameters().map(|one| one.name()).filter(|name| *name != "appendonly").collect();
     let mut loaded_count = 0;

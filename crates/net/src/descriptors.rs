@@ -1,5 +1,5 @@
 //! Limits of the process that a server raises for itself as far as it may: how many descriptors it
-//! may open (one for each client, and some for itself), and how much memory it may lock (its rings).
+//! may open (one for each client, and some for itself), and how much memory it may lock (rings).
 
 use std::io;
 

@@ -94,8 +94,8 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
         .at_start()
         .guards(
             |config| config.cluster.enabled,
-            "cluster mode is not in this version, and a node on its own would take keys that belong \
-             to others: set it to no",
+            "cluster mode is not in this version, and a node on its own would take keys that \
+             belong to others: set it to no",
         ),
     cluster!(
         "cluster-config-file",

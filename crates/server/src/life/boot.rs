@@ -179,8 +179,8 @@ impl Server {
     }
 }
 
-/// Memory that an executor registers for its own file I/O, of which there is none: the least that it
-/// takes. It counts three times, once for each of the executor's rings.
+/// Memory that an executor registers for its own file I/O, of which there is none: the least that
+/// it takes. It counts three times, once for each of the executor's rings.
 const EXECUTOR_IO_BYTES: usize = 64 * 1024;
 
 /// Entries of each of an executor's rings: all that goes through them is its own wake-ups.

@@ -1,5 +1,5 @@
-//! The server's life: its start (`boot`, `listeners`, `greeting`, `cpus`, `seed`), why it may refuse
-//! to (`error`, `ring_refusal`), its end (`ending`).
+//! The server's life: its start (`boot`, `listeners`, `greeting`, `cpus`, `seed`), why it may
+//! refuse to (`error`, `ring_refusal`), its end (`ending`).
 
 pub(crate) mod boot;
 pub(crate) mod cpus;

@@ -1,8 +1,8 @@
 //! Why `io_uring` does not work here, in one sentence: by what it is refused, and the very option
 //! that allows it.
 //!
-//! The system says no more than an errno, and a seccomp filter may answer any of them; so this looks
-//! at what surrounds the process, too.
+//! The system says no more than an errno, and a seccomp filter may answer any of them; so this
+//! looks at what surrounds the process, too.
 
 use std::io;
 
@@ -63,8 +63,8 @@ pub(crate) fn explain(refused: &RingError, around: &Surroundings) -> String {
              {says}: {FILTER_OPTIONS}"
         ),
         Some(libc::ENOMEM) if around.has_enough_memory() => format!(
-            "there is no memory left for io_uring {says}: raise the memory limit of the container or \
-             the unit, or run with fewer --shards"
+            "there is no memory left for io_uring {says}: raise the memory limit of the container \
+             or the unit, or run with fewer --shards"
         ),
         Some(libc::ENOMEM) => too_little_locked(around, &says),
         Some(libc::EPERM | libc::EACCES) => format!(
@@ -88,8 +88,8 @@ pub(crate) fn explain(refused: &RingError, around: &Surroundings) -> String {
 
 /// How whoever installs such filters leaves `io_uring` out of them.
 const FILTER_OPTIONS: &str = "allow it with `--security-opt seccomp=unconfined` (Docker, Podman, \
-    nerdctl), `seccompProfile: {type: Unconfined}` in the securityContext (Kubernetes), a profile of \
-    containerd that lists io_uring_setup, io_uring_enter and io_uring_register, or \
+    nerdctl), `seccompProfile: {type: Unconfined}` in the securityContext (Kubernetes), a profile \
+    of containerd that lists io_uring_setup, io_uring_enter and io_uring_register, or \
     `SystemCallFilter=io_uring_setup io_uring_enter io_uring_register` in the unit (systemd)";
 
 impl Surroundings {
@@ -160,6 +160,7 @@ mod tests {
         let open = around("6.8.0");
         let filtered = Surroundings { has_filter: true, ..around("6.8.0") };
         let disabled = Surroundings { disabled: 2, ..around("6.8.0") };
+        let old = around("5.15.0-91");
         let poor = Surroundings { lockable_bytes: 65536, ..around("6.8.0") };
         for (errno, around, word) in [
             (libc::EPERM, &filtered, "--security-opt seccomp=unconfined"),
@@ -170,7 +171,7 @@ mod tests {
             (libc::EPERM, &open, "AppArmor"),
             (libc::ENOSYS, &open, "CONFIG_IO_URING"),
             (libc::ENOSYS, &Surroundings::default(), "CONFIG_IO_URING"),
-            (libc::EINVAL, &self::around("5.15.0-91"), "Linux 6.0"),
+            (libc::EINVAL, &old, "Linux 6.0"),
             (libc::ENOMEM, &poor, "ulimit -l 1024"),
             (libc::EMFILE, &open, "io_uring_setup: "),
         ] {
