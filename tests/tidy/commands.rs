@@ -71,7 +71,7 @@ fn declarations(source: &Source, kind: &str) -> Vec<Declared> {
         let name = lines[at..]
             .iter()
             .take_while(|(number, _)| *number < end)
-            .find(|(_, line)| line.trim().starts_with("spec:"))
+            .find(|(_, line)| line.contains("Spec::new(") || line.trim().starts_with("spec:"))
             .and_then(|(from, _)| source.literals.iter().find(|(line, _)| line >= from))
             .filter(|(line, _)| *line < end)
             .map(|(_, name)| name.to_ascii_lowercase());

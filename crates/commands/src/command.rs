@@ -5,7 +5,7 @@
 //! errors, routing, the log's flags) reads those slices; nothing matches on names.
 
 use resp::{Arguments, CommandError, Writer};
-use spec::{BeginSearch, FindKeys, KeySpec, Spec};
+use spec::{BeginSearch, FindKeys, Flags, KeySpec, Spec};
 
 use crate::{Merge, ShardContext, Wait};
 
@@ -20,13 +20,26 @@ pub struct ShardCommand {
     pub across: Across,
 }
 
+/// Runs a command.
+#[derive(Clone, Copy)]
+pub enum Run {
+    /// It replies.
+    Replies(RunReplies),
+    /// It may find nothing, and want to wait.
+    Waits(RunWaits),
+}
+
 /// Runs a command with its arguments (its name is the first; for a subcommand the first two) on the
 /// shard where its keys live. Arity has been checked. Writes exactly one reply, or fails and then
 /// whatever was written is taken back. It never suspends: nobody sees it half done.
-pub type Run =
+pub type RunReplies =
+    fn(&mut ShardContext<'_>, Arguments<'_>, &mut Writer<'_>) -> Result<(), CommandError>;
+
+/// The same of a command that may wait.
+pub type RunWaits =
     fn(&mut ShardContext<'_>, Arguments<'_>, &mut Writer<'_>) -> Result<Outcome, CommandError>;
 
-/// How a command ended, if it did not fail.
+/// How a command that may wait ended, if it did not fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It replied.
@@ -34,6 +47,25 @@ pub enum Outcome {
     /// It found nothing, and wants to run again when there may be something. It wrote no reply and
     /// changed nothing. In a box, so that what all other commands return is no larger for it.
     Wait(Box<Wait>),
+}
+
+impl Run {
+    /// Runs it: see [`RunReplies`].
+    ///
+    /// # Errors
+    /// What the client is to be told.
+    #[inline]
+    pub fn call(
+        self,
+        shard: &mut ShardContext<'_>,
+        arguments: Arguments<'_>,
+        reply: &mut Writer<'_>,
+    ) -> Result<Outcome, CommandError> {
+        match self {
+            Self::Replies(run) => run(shard, arguments, reply).map(|()| Outcome::Done),
+            Self::Waits(run) => run(shard, arguments, reply),
+        }
+    }
 }
 
 /// How a command spreads over shards.
@@ -68,6 +100,26 @@ impl Across {
 }
 
 impl ShardCommand {
+    /// A command that replies, and needs all its keys in one place.
+    #[must_use]
+    pub const fn new(spec: Spec, run: RunReplies) -> Self {
+        Self { spec, run: Run::Replies(run), across: Across::TOGETHER }
+    }
+
+    /// The same of one that may wait for its keys.
+    #[must_use]
+    pub const fn waiting(spec: Spec, run: RunWaits) -> Self {
+        assert!(spec.flags.has(Flags::BLOCKING), "what may wait says so");
+        Self { spec, run: Run::Waits(run), across: Across::TOGETHER }
+    }
+
+    /// It spreads over shards in another way.
+    #[must_use]
+    pub const fn across(mut self, across: Across) -> Self {
+        self.across = across;
+        self
+    }
+
     /// Which argument is its key, if it has exactly one, always at the same place, and runs on that
     /// key's shard: the common case.
     #[inline]

@@ -119,7 +119,7 @@ impl Fixture {
             no_touch: self.no_touch,
         };
         let mut writer = Writer::new(out, self.protocol);
-        (command.run)(&mut context, Arguments::new(&bytes, &spans), &mut writer)
+        command.run.call(&mut context, Arguments::new(&bytes, &spans), &mut writer)
     }
 }
 

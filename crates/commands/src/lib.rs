@@ -27,7 +27,7 @@ mod wait;
 
 use spec::Spec;
 
-pub use command::{Across, Outcome, Run, ShardCommand};
+pub use command::{Across, Outcome, Run, RunReplies, RunWaits, ShardCommand};
 pub use context::{CommandLimits, ShardContext, ShardPlace};
 pub use cursor::cursor_shard;
 pub use merge::{Merge, Replies};

@@ -322,7 +322,7 @@ impl Shard {
             no_touch: request.client.no_touch,
         };
         let mut writer = Writer::new(out, request.client.protocol);
-        (request.command.run)(&mut context, request.arguments, &mut writer)
+        request.command.run.call(&mut context, request.arguments, &mut writer)
     }
 
     /// A short slice of what the keyspace has to do of itself: expiry, freeing, giving memory back.

@@ -9,7 +9,7 @@ use resp::{Arguments, CommandError, Writer};
 use spec::{Argument, Arity, Flags, Group, KeyFlags, KeySpec, Reply, Spec, Version};
 
 use crate::string::{range_cut, range_within, string_bytes};
-use crate::{Across, Outcome, ShardCommand, ShardContext};
+use crate::{ShardCommand, ShardContext};
 
 const UNIT_ARGUMENT: Argument =
     Argument::one_of("unit", &[Argument::word("byte", "BYTE"), Argument::word("bit", "BIT")])
@@ -70,8 +70,8 @@ fn integer(text: &[u8]) -> Result<i64, CommandError> {
 }
 
 /// `BITCOUNT key [start end [BYTE | BIT]]`: the number of set bits, in the range if one is given.
-pub(super) const BITCOUNT: ShardCommand = ShardCommand {
-    spec: Spec::new("bitcount", Arity::at_least(2), Group::Bitmap, "2.6.0")
+pub(super) const BITCOUNT: ShardCommand = ShardCommand::new(
+    Spec::new("bitcount", Arity::at_least(2), Group::Bitmap, "2.6.0")
         .about("The number of set bits in a key's string.", "O(N)")
         .history(UNIT_HISTORY)
         .flags(Flags::READONLY)
@@ -85,15 +85,14 @@ pub(super) const BITCOUNT: ShardCommand = ShardCommand {
             .optional(),
         ])
         .reply(Reply::INTEGER),
-    run: bitcount,
-    across: Across::TOGETHER,
-};
+    bitcount,
+);
 
 fn bitcount(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let range = match arguments.len() {
         2 => Range::ALL,
         4 | 5 => Range {
@@ -113,7 +112,7 @@ fn bitcount(
         None => 0,
     };
     reply.integer(count.cast_signed());
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// `BITPOS key bit [start [end [BYTE | BIT]]]`: the position of the first set (1) or clear (0) bit,
@@ -121,8 +120,8 @@ fn bitcount(
 ///
 /// A string goes on with zeros for ever: without an `end`, looking for a clear bit finds the one
 /// after the last byte, but not where the range itself is empty.
-pub(super) const BITPOS: ShardCommand = ShardCommand {
-    spec: Spec::new("bitpos", Arity::at_least(3), Group::Bitmap, "2.8.7")
+pub(super) const BITPOS: ShardCommand = ShardCommand::new(
+    Spec::new("bitpos", Arity::at_least(3), Group::Bitmap, "2.8.7")
         .about("The first set or clear bit in a key's string.", "O(N)")
         .history(UNIT_HISTORY)
         .flags(Flags::READONLY)
@@ -141,15 +140,14 @@ pub(super) const BITPOS: ShardCommand = ShardCommand {
             .optional(),
         ])
         .reply(Reply::INTEGER),
-    run: bitpos,
-    across: Across::TOGETHER,
-};
+    bitpos,
+);
 
 fn bitpos(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let bit = match integer(&arguments[2])? {
         0 => false,
         1 => true,
@@ -184,5 +182,5 @@ fn bitpos(
         None => 0,
     };
     reply.integer(position);
-    Ok(Outcome::Done)
+    Ok(())
 }

@@ -12,7 +12,7 @@ use spec::{Argument, ArgumentAt, Arity, Flags, Group, KeyFlags, KeySpec, Reply, 
 
 use super::bits::bit_offset;
 use crate::string::{edit_or_create, string_bytes};
-use crate::{Across, Outcome, ShardCommand, ShardContext};
+use crate::{ShardCommand, ShardContext};
 
 const GET_PARTS: &[Argument] = &[Argument::string("encoding"), Argument::integer("offset")];
 
@@ -23,8 +23,8 @@ const GET_PARTS: &[Argument] = &[Argument::string("encoding"), Argument::integer
 ///
 /// `type` is `i1` to `i64` or `u1` to `u63`; an offset counts bits, or with `#` fields of the type.
 /// OVERFLOW holds for what follows it.
-pub(super) const BITFIELD: ShardCommand = ShardCommand {
-    spec: Spec::new("bitfield", Arity::at_least(2), Group::Bitmap, "3.2.0")
+pub(super) const BITFIELD: ShardCommand = ShardCommand::new(
+    Spec::new("bitfield", Arity::at_least(2), Group::Bitmap, "3.2.0")
         .about(
             "Reads and changes integers of any width in a key's string.",
             "O(1) for each operation",
@@ -46,9 +46,8 @@ pub(super) const BITFIELD: ShardCommand = ShardCommand {
             .multiple(),
         ])
         .reply(Reply::ARRAY),
-    run: bitfield,
-    across: Across::TOGETHER,
-};
+    bitfield,
+);
 
 const READ_AND_UPDATE: KeyFlags = KeyFlags::RW.with(KeyFlags::ACCESS).with(KeyFlags::UPDATE);
 
@@ -105,8 +104,8 @@ const WRITE_PARTS: &[Argument] = &[
 ];
 
 /// `BITFIELD_RO key [GET type offset] ...`: BITFIELD without its writes, for replicas.
-pub(super) const BITFIELD_RO: ShardCommand = ShardCommand {
-    spec: Spec::new("bitfield_ro", Arity::at_least(2), Group::Bitmap, "6.0.0")
+pub(super) const BITFIELD_RO: ShardCommand = ShardCommand::new(
+    Spec::new("bitfield_ro", Arity::at_least(2), Group::Bitmap, "6.0.0")
         .about("Reads integers of any width in a key's string.", "O(1) for each operation")
         .flags(Flags::READONLY.with(Flags::FAST))
         .keys(&[KeySpec::one(1, KeyFlags::RO.with(KeyFlags::ACCESS))])
@@ -115,9 +114,8 @@ pub(super) const BITFIELD_RO: ShardCommand = ShardCommand {
             Argument::block("get-block", GET_PARTS).token("GET").optional().multiple_token(),
         ])
         .reply(Reply::ARRAY),
-    run: bitfield_ro,
-    across: Across::TOGETHER,
-};
+    bitfield_ro,
+);
 
 /// One operation.
 #[derive(Clone, Copy, Debug)]
@@ -243,7 +241,7 @@ fn bitfield(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let key = &arguments[1];
     let operations = Operation::parse_all(arguments.from(2), shard.limits.bulk_bytes_max)?;
     let end = operations.iter().filter(|it| it.writes()).map(|it| it.end_bytes()).max();
@@ -270,14 +268,14 @@ fn bitfield(
         shard.effects.modified(shard.db, key);
         shard.effects.add_dirty(1);
     }
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 fn bitfield_ro(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let operations = Operation::parse_all(arguments.from(2), shard.limits.bulk_bytes_max)?;
     if operations.iter().any(|it| it.writes()) {
         return Err(CommandError::BitfieldReadOnly);
@@ -291,7 +289,7 @@ fn read_fields(
     key: &[u8],
     operations: &[Operation],
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let record = shard.read(key);
     let bytes = match record {
         Some(record) => string_bytes(record.payload())?,
@@ -301,5 +299,5 @@ fn read_fields(
     for operation in operations {
         reply.integer(read_field(&bytes, operation.offset as u64, operation.kind));
     }
-    Ok(Outcome::Done)
+    Ok(())
 }

@@ -9,13 +9,13 @@ use spec::{Argument, Arity, Flags, Group, KeyFlags, KeySpec, Reply, Spec};
 use table::{Expiry, Payload};
 
 use crate::string::string_bytes;
-use crate::{Across, Outcome, ShardCommand, ShardContext};
+use crate::{ShardCommand, ShardContext};
 
 /// `BITOP AND | OR | XOR | NOT destkey key [key ...]`: sets `destkey` to the combination of the
 /// strings and replies its length, that of the longest. A key that is not there is an empty string;
 /// where all are empty, `destkey` is deleted.
-pub(super) const BITOP: ShardCommand = ShardCommand {
-    spec: Spec::new("bitop", Arity::at_least(4), Group::Bitmap, "2.6.0")
+pub(super) const BITOP: ShardCommand = ShardCommand::new(
+    Spec::new("bitop", Arity::at_least(4), Group::Bitmap, "2.6.0")
         .about("Sets a key to a bitwise combination of other keys' strings.", "O(N)")
         .flags(Flags::WRITE.with(Flags::DENYOOM))
         .keys(&[
@@ -36,15 +36,14 @@ pub(super) const BITOP: ShardCommand = ShardCommand {
             Argument::key_of("key", 1).multiple(),
         ])
         .reply(Reply::INTEGER),
-    run: bitop,
-    across: Across::TOGETHER,
-};
+    bitop,
+);
 
 fn bitop(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let operation = operation_named(&arguments[1])?;
     let (target, sources) = (&arguments[2], arguments.from(3));
     if operation == Operation::Not && sources.len() != 1 {
@@ -78,7 +77,7 @@ fn bitop(
         }
     }
     reply.count(len);
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 fn operation_named(word: &[u8]) -> Result<Operation, CommandError> {

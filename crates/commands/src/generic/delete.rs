@@ -8,7 +8,7 @@ use keyspace::{EventClass, Step};
 use resp::{Arguments, CommandError, Writer};
 use spec::{Argument, Arity, Flags, Group, KeyFlags, KeySpec, Reply, Spec};
 
-use crate::{Across, Merge, Outcome, ShardCommand, ShardContext};
+use crate::{Across, Merge, ShardCommand, ShardContext};
 
 const TIPS: &[&str] = &["request_policy:multi_shard", "response_policy:agg_sum"];
 const KEYS: &[Argument] = &[Argument::key("key").multiple()];
@@ -16,21 +16,21 @@ const SUM: Across = Across::Split { merge: Merge::Sum };
 
 /// `DEL key [key ...]`: deletes the keys and replies how many there were. Large values are freed in
 /// slices, so that it takes as long as UNLINK.
-pub(super) const DEL: ShardCommand = ShardCommand {
-    spec: Spec::new("del", Arity::at_least(2), Group::Generic, "1.0.0")
+pub(super) const DEL: ShardCommand = ShardCommand::new(
+    Spec::new("del", Arity::at_least(2), Group::Generic, "1.0.0")
         .about("Deletes keys.", "O(N) where N is the number of keys; values are freed in slices.")
         .flags(Flags::WRITE)
         .keys(&[KeySpec::rest(1, KeyFlags::RM.with(KeyFlags::DELETE))])
         .arguments(KEYS)
         .reply(Reply::INTEGER)
         .tips(TIPS),
-    run: delete,
-    across: SUM,
-};
+    delete,
+)
+.across(SUM);
 
 /// `UNLINK key [key ...]`: deletes the keys and replies how many there were.
-pub(super) const UNLINK: ShardCommand = ShardCommand {
-    spec: Spec::new("unlink", Arity::at_least(2), Group::Generic, "4.0.0")
+pub(super) const UNLINK: ShardCommand = ShardCommand::new(
+    Spec::new("unlink", Arity::at_least(2), Group::Generic, "4.0.0")
         .about(
             "Deletes keys and frees their values later.",
             "O(1) for each key; its value is freed in slices.",
@@ -40,15 +40,15 @@ pub(super) const UNLINK: ShardCommand = ShardCommand {
         .arguments(KEYS)
         .reply(Reply::INTEGER)
         .tips(TIPS),
-    run: delete,
-    across: SUM,
-};
+    delete,
+)
+.across(SUM);
 
 fn delete(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let mut deleted = 0;
     let logs_each = shard.logs_each(arguments.from(1));
     for key in arguments.from(1) {
@@ -61,12 +61,12 @@ fn delete(
         }
     }
     reply.integer(deleted);
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// `EXISTS key [key ...]`: how many of the keys are there.
-pub(super) const EXISTS: ShardCommand = ShardCommand {
-    spec: Spec::new("exists", Arity::at_least(2), Group::Generic, "1.0.0")
+pub(super) const EXISTS: ShardCommand = ShardCommand::new(
+    Spec::new("exists", Arity::at_least(2), Group::Generic, "1.0.0")
         .about("Tells how many of the keys exist.", "O(N) where N is the number of keys.")
         .flags(Flags::READONLY.with(Flags::FAST))
         .keys(&[KeySpec::rest(1, KeyFlags::RO)])
@@ -74,24 +74,24 @@ pub(super) const EXISTS: ShardCommand = ShardCommand {
         .history(&[("3.0.3", "Accepts multiple `key` arguments.")])
         .reply(Reply::INTEGER)
         .tips(TIPS),
-    run: exists,
-    across: SUM,
-};
+    exists,
+)
+.across(SUM);
 
 fn exists(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let found = arguments.from(1).iter().filter(|key| shard.peek(key).is_some()).count();
     reply.count(found);
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// `TOUCH key [key ...]`: counts as an access of the keys, also for a client that said NO-TOUCH,
 /// and replies how many of them are there.
-pub(super) const TOUCH: ShardCommand = ShardCommand {
-    spec: Spec::new("touch", Arity::at_least(2), Group::Generic, "3.2.1")
+pub(super) const TOUCH: ShardCommand = ShardCommand::new(
+    Spec::new("touch", Arity::at_least(2), Group::Generic, "3.2.1")
         .about(
             "Marks keys as used and tells how many of them exist.",
             "O(N) where N is the number of keys.",
@@ -101,15 +101,15 @@ pub(super) const TOUCH: ShardCommand = ShardCommand {
         .arguments(KEYS)
         .reply(Reply::INTEGER)
         .tips(TIPS),
-    run: touch,
-    across: SUM,
-};
+    touch,
+)
+.across(SUM);
 
 fn touch(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let mut found = 0;
     for key in arguments.from(1) {
         let (db, now_ms) = (shard.db, shard.now_ms);
@@ -121,7 +121,7 @@ fn touch(
         }
     }
     reply.integer(found);
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 #[cfg(test)]

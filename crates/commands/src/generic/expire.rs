@@ -9,7 +9,7 @@ use resp::number::parse_i64;
 use resp::{Arguments, CommandError, Writer};
 use spec::{Argument, Arity, Flags, Group, KeyFlags, KeySpec, Reply, Spec};
 
-use crate::{Across, Outcome, ShardCommand, ShardContext};
+use crate::{ShardCommand, ShardContext};
 
 const FLAGS: Flags = Flags::WRITE.with(Flags::FAST);
 const KEYS: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RW.with(KeyFlags::UPDATE))];
@@ -30,74 +30,71 @@ const HISTORY: &[(&str, &str)] = &[("7.0.0", "Added options: `NX`, `XX`, `GT` an
 /// the moment was set (or the key deleted, for a number that is not positive). NX: only if it has
 /// none; XX: only if it has one; GT, LT: only if the new one is later, earlier; none counts as
 /// never.
-pub(super) const EXPIRE: ShardCommand = ShardCommand {
-    spec: Spec::new("expire", Arity::at_least(3), Group::Generic, "1.0.0")
+pub(super) const EXPIRE: ShardCommand = ShardCommand::new(
+    Spec::new("expire", Arity::at_least(3), Group::Generic, "1.0.0")
         .about("Lets a key go after a number of seconds.", "O(1)")
         .flags(FLAGS)
         .keys(KEYS)
         .arguments(&[Argument::key("key"), Argument::integer("seconds"), CONDITION])
         .history(HISTORY)
         .reply(Reply::INTEGER),
-    run: expire,
-    across: Across::TOGETHER,
-};
+    expire,
+);
 
 fn expire(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let unit = Unit { command: "expire", factor: 1000, base_ms: shard.now_ms };
     set_moment(shard, arguments, &unit, reply)
 }
 
 /// `PEXPIRE key milliseconds [NX | XX | GT | LT]`: as EXPIRE.
-pub(super) const PEXPIRE: ShardCommand = ShardCommand {
-    spec: Spec::new("pexpire", Arity::at_least(3), Group::Generic, "2.6.0")
+pub(super) const PEXPIRE: ShardCommand = ShardCommand::new(
+    Spec::new("pexpire", Arity::at_least(3), Group::Generic, "2.6.0")
         .about("Lets a key go after a number of milliseconds.", "O(1)")
         .flags(FLAGS)
         .keys(KEYS)
         .arguments(&[Argument::key("key"), Argument::integer("milliseconds"), CONDITION])
         .history(HISTORY)
         .reply(Reply::INTEGER),
-    run: pexpire,
-    across: Across::TOGETHER,
-};
+    pexpire,
+);
 
 fn pexpire(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let unit = Unit { command: "pexpire", factor: 1, base_ms: shard.now_ms };
     set_moment(shard, arguments, &unit, reply)
 }
 
 /// `EXPIREAT key unix-time-seconds [NX | XX | GT | LT]`: as EXPIRE, at a moment.
-pub(super) const EXPIREAT: ShardCommand = ShardCommand {
-    spec: Spec::new("expireat", Arity::at_least(3), Group::Generic, "1.2.0")
+pub(super) const EXPIREAT: ShardCommand = ShardCommand::new(
+    Spec::new("expireat", Arity::at_least(3), Group::Generic, "1.2.0")
         .about("Lets a key go at a moment in seconds of unix time.", "O(1)")
         .flags(FLAGS)
         .keys(KEYS)
         .arguments(&[Argument::key("key"), Argument::unix_time("unix-time-seconds"), CONDITION])
         .history(HISTORY)
         .reply(Reply::INTEGER),
-    run: expireat,
-    across: Across::TOGETHER,
-};
+    expireat,
+);
 
 fn expireat(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let unit = Unit { command: "expireat", factor: 1000, base_ms: 0 };
     set_moment(shard, arguments, &unit, reply)
 }
 
 /// `PEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT]`: as EXPIREAT.
-pub(super) const PEXPIREAT: ShardCommand = ShardCommand {
-    spec: Spec::new("pexpireat", Arity::at_least(3), Group::Generic, "2.6.0")
+pub(super) const PEXPIREAT: ShardCommand = ShardCommand::new(
+    Spec::new("pexpireat", Arity::at_least(3), Group::Generic, "2.6.0")
         .about("Lets a key go at a moment in milliseconds of unix time.", "O(1)")
         .flags(FLAGS)
         .keys(KEYS)
@@ -108,15 +105,14 @@ pub(super) const PEXPIREAT: ShardCommand = ShardCommand {
         ])
         .history(HISTORY)
         .reply(Reply::INTEGER),
-    run: pexpireat,
-    across: Across::TOGETHER,
-};
+    pexpireat,
+);
 
 fn pexpireat(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let unit = Unit { command: "pexpireat", factor: 1, base_ms: 0 };
     set_moment(shard, arguments, &unit, reply)
 }
@@ -196,7 +192,7 @@ fn set_moment(
     arguments: Arguments<'_>,
     unit: &Unit,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let key = &arguments[1];
     let conditions = Conditions::parse(arguments.from(3))?;
     let moment_ms = unit.moment_ms(&arguments[2])?;
@@ -216,7 +212,7 @@ fn set_moment(
     };
     if !allowed {
         reply.integer(0);
-        return Ok(Outcome::Done);
+        return Ok(());
     }
 
     if deletes {
@@ -231,26 +227,25 @@ fn set_moment(
         shard.effects.log(shard.db, key, &[b"PEXPIREAT", key, moment.as_bytes()]);
     }
     reply.integer(1);
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// `PERSIST key`: the key stays until it is deleted. Replies whether it had a moment to go.
-pub(super) const PERSIST: ShardCommand = ShardCommand {
-    spec: Spec::new("persist", Arity::exactly(2), Group::Generic, "2.2.0")
+pub(super) const PERSIST: ShardCommand = ShardCommand::new(
+    Spec::new("persist", Arity::exactly(2), Group::Generic, "2.2.0")
         .about("Lets a key stay.", "O(1)")
         .flags(FLAGS)
         .keys(KEYS)
         .arguments(&[Argument::key("key")])
         .reply(Reply::INTEGER),
-    run: persist,
-    across: Across::TOGETHER,
-};
+    persist,
+);
 
 fn persist(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let key = &arguments[1];
     let had_moment = match shard.write(key) {
         Some(mut record) if record.expiry().is_some() => {
@@ -263,7 +258,7 @@ fn persist(
         shard.changed(EventClass::GENERIC, "persist", key);
     }
     reply.integer(i64::from(had_moment));
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use resp::{Arguments, CommandError, Writer};
 use spec::{Argument, Arity, Categories, Flags, Group, Reply, Spec};
 
 use super::database::{database_number_or, existing};
-use crate::{Across, Merge, Outcome, ShardCommand, ShardContext};
+use crate::{Across, Merge, ShardCommand, ShardContext};
 
 const EVERYWHERE: Across = Across::Everywhere { merge: Merge::Ok };
 const TIPS: &[&str] = &["request_policy:all_shards", "response_policy:all_succeeded"];
@@ -26,8 +26,8 @@ const HISTORY: &[(&str, &str)] = &[
 ];
 
 /// `FLUSHDB [ASYNC | SYNC]`: deletes all keys of the database.
-pub(super) const FLUSHDB: ShardCommand = ShardCommand {
-    spec: Spec::new("flushdb", Arity::at_least(1), Group::Server, "1.0.0")
+pub(super) const FLUSHDB: ShardCommand = ShardCommand::new(
+    Spec::new("flushdb", Arity::at_least(1), Group::Server, "1.0.0")
         .everything()
         .about("Deletes all keys of the database.", "O(1); the values are freed in slices.")
         .flags(Flags::WRITE)
@@ -36,16 +36,16 @@ pub(super) const FLUSHDB: ShardCommand = ShardCommand {
         .history(HISTORY)
         .reply(Reply::SIMPLE)
         .tips(TIPS),
-    run: |shard, arguments, reply| {
+    |shard, arguments, reply| {
         let db = shard.db;
         flush(shard, arguments, db..db + 1, reply)
     },
-    across: EVERYWHERE,
-};
+)
+.across(EVERYWHERE);
 
 /// `FLUSHALL [ASYNC | SYNC]`: deletes all keys of all databases.
-pub(super) const FLUSHALL: ShardCommand = ShardCommand {
-    spec: Spec::new("flushall", Arity::at_least(1), Group::Server, "1.0.0")
+pub(super) const FLUSHALL: ShardCommand = ShardCommand::new(
+    Spec::new("flushall", Arity::at_least(1), Group::Server, "1.0.0")
         .everything()
         .about("Deletes all keys of all databases.", "O(1); the values are freed in slices.")
         .flags(Flags::WRITE)
@@ -54,19 +54,19 @@ pub(super) const FLUSHALL: ShardCommand = ShardCommand {
         .history(HISTORY)
         .reply(Reply::SIMPLE)
         .tips(TIPS),
-    run: |shard, arguments, reply| {
+    |shard, arguments, reply| {
         let count = shard.keyspace.database_count();
         flush(shard, arguments, 0..count, reply)
     },
-    across: EVERYWHERE,
-};
+)
+.across(EVERYWHERE);
 
 fn flush(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     databases: std::ops::Range<usize>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let waits = match (arguments.get(1), arguments.len()) {
         (None, _) if shard.keyspace.settings().lazy_free.user_flush => false,
         (None, _) => true,
@@ -84,27 +84,27 @@ fn flush(
         shard.keyspace.free_flushed();
     }
     reply.ok();
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// `SWAPDB index1 index2`: exchanges two databases, for all clients at once.
-pub(super) const SWAPDB: ShardCommand = ShardCommand {
-    spec: Spec::new("swapdb", Arity::exactly(3), Group::Server, "4.0.0")
+pub(super) const SWAPDB: ShardCommand = ShardCommand::new(
+    Spec::new("swapdb", Arity::exactly(3), Group::Server, "4.0.0")
         .everything()
         .about("Exchanges two databases.", "O(N) where N is the number of clients that watch keys.")
         .flags(Flags::WRITE.with(Flags::FAST))
         .categories(Categories::KEYSPACE.with(Categories::DANGEROUS))
         .arguments(&[Argument::integer("index1"), Argument::integer("index2")])
         .reply(Reply::SIMPLE),
-    run: swapdb,
-    across: EVERYWHERE,
-};
+    swapdb,
+)
+.across(EVERYWHERE);
 
 fn swapdb(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let first = database_number_or(&arguments[1], CommandError::InvalidFirstDb)?;
     let second = database_number_or(&arguments[2], CommandError::InvalidSecondDb)?;
     let count = shard.keyspace.database_count();
@@ -112,7 +112,7 @@ fn swapdb(
     shard.keyspace.swap(first, second, shard.effects);
     shard.effects.add_dirty(1);
     reply.ok();
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 #[cfg(test)]

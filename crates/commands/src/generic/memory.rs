@@ -8,27 +8,26 @@ use spec::{Argument, Arity, Flags, Group, KeyFlags, KeySpec, Reply, Spec};
 use table::{PayloadRef, Record};
 
 use super::object::encoding;
-use crate::{Across, Outcome, ShardCommand, ShardContext};
+use crate::{ShardCommand, ShardContext};
 
 /// `MEMORY USAGE key [SAMPLES count]`: the bytes that the key takes: its record, its share of the
 /// table, and what its value owns. Exact, so that SAMPLES is checked and not needed. Null without
 /// the key.
-pub(super) const MEMORY_USAGE: ShardCommand = ShardCommand {
-    spec: Spec::new("memory|usage", Arity::at_least(3), Group::Server, "4.0.0")
+pub(super) const MEMORY_USAGE: ShardCommand = ShardCommand::new(
+    Spec::new("memory|usage", Arity::at_least(3), Group::Server, "4.0.0")
         .about("The bytes that a key and its value take.", "O(1)")
         .flags(Flags::READONLY)
         .keys(&[KeySpec::one(2, KeyFlags::RO)])
         .arguments(&[Argument::key("key"), Argument::integer("count").token("SAMPLES").optional()])
         .reply(Reply::INTEGER.or(Reply::NULL)),
-    run: usage,
-    across: Across::TOGETHER,
-};
+    usage,
+);
 
 fn usage(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let mut index = 3;
     while let Some(word) = arguments.get(index) {
         let samples = arguments.get(index + 1).ok_or(CommandError::Syntax)?;
@@ -45,7 +44,7 @@ fn usage(
         Some(record) => reply.count(bytes(record)),
         None => reply.null(),
     }
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// All bytes of a record.
@@ -59,22 +58,21 @@ fn bytes(record: Record<'_, Object>) -> usize {
 
 /// `DEBUG OBJECT key`: one line about the inside of a value, in the form that Redis' own suite
 /// looks for.
-pub(super) const DEBUG_OBJECT: ShardCommand = ShardCommand {
-    spec: Spec::new("debug|object", Arity::exactly(3), Group::Server, "1.0.0")
+pub(super) const DEBUG_OBJECT: ShardCommand = ShardCommand::new(
+    Spec::new("debug|object", Arity::exactly(3), Group::Server, "1.0.0")
         .about("A line about the inside of a value.", "O(1)")
         .flags(Flags::ADMIN.with(Flags::NOSCRIPT).with(Flags::DEBUGS))
         .keys(&[KeySpec::one(2, KeyFlags::RO)])
         .arguments(&[Argument::key("key")])
         .reply(Reply::SIMPLE),
-    run: debug_object,
-    across: Across::TOGETHER,
-};
+    debug_object,
+);
 
 fn debug_object(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let clock = shard.keyspace.clock();
     let (keyspace, mut step) = shard.step_in(shard.db);
     let record = keyspace.find(&mut step, &arguments[2]).ok_or(CommandError::NoSuchKey)?;
@@ -89,7 +87,7 @@ fn debug_object(
         serialized_bytes(record),
     );
     reply.simple(&line);
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// The length of a string in an RDB file, uncompressed: a length in 1, 2, 5 or 9 bytes and the

@@ -9,26 +9,25 @@ use resp::{Arguments, CommandError, Writer};
 use spec::{Argument, Arity, Flags, Group, KeyFlags, KeySpec, Reply, Spec};
 use table::{PayloadRef, Record};
 
-use crate::{Across, Outcome, ShardCommand, ShardContext};
+use crate::{ShardCommand, ShardContext};
 
 const KEY: &[Argument] = &[Argument::key("key")];
 const TIPS: &[&str] = &["nondeterministic_output"];
 
 /// `TYPE key`: the type of the key's value, `none` if there is no such key.
-pub(super) const TYPE: ShardCommand = ShardCommand {
-    spec: Spec::new("type", Arity::exactly(2), Group::Generic, "1.0.0")
+pub(super) const TYPE: ShardCommand = ShardCommand::new(
+    Spec::new("type", Arity::exactly(2), Group::Generic, "1.0.0")
         .about("The type of a key's value.", "O(1)")
         .flags(Flags::READONLY.with(Flags::FAST))
         .keys(&[KeySpec::one(1, KeyFlags::RO)])
         .arguments(KEY)
         .reply(Reply::SIMPLE),
-    run: |shard, arguments, reply| {
+    |shard, arguments, reply| {
         let found = shard.peek(&arguments[1]);
         reply.simple(found.map_or("none", |record| type_name(record.payload())));
-        Ok(Outcome::Done)
+        Ok(())
     },
-    across: Across::TOGETHER,
-};
+);
 
 /// The word that TYPE replies.
 pub(super) fn type_name(payload: PayloadRef<'_, Object>) -> &'static str {
@@ -64,25 +63,24 @@ const fn subcommand(name: &'static str, since: &'static str) -> Spec {
 }
 
 /// `OBJECT ENCODING key`: how the value is stored, in Redis' words. Null without the key.
-pub(super) const OBJECT_ENCODING: ShardCommand = ShardCommand {
-    spec: subcommand("object|encoding", "2.2.3")
+pub(super) const OBJECT_ENCODING: ShardCommand = ShardCommand::new(
+    subcommand("object|encoding", "2.2.3")
         .about("How a value is stored.", "O(1)")
         .reply(Reply::BULK.or(Reply::NULL)),
-    run: |shard, arguments, reply| {
+    |shard, arguments, reply| {
         ask(shard, arguments, reply, |record, _, reply| {
             reply.bulk(encoding(record).as_bytes());
             Ok(())
         })
     },
-    across: Across::TOGETHER,
-};
+);
 
 /// `OBJECT FREQ key`: the logarithmic counter of uses, under an LFU policy. Null without the key.
-pub(super) const OBJECT_FREQ: ShardCommand = ShardCommand {
-    spec: subcommand("object|freq", "4.0.0")
+pub(super) const OBJECT_FREQ: ShardCommand = ShardCommand::new(
+    subcommand("object|freq", "4.0.0")
         .about("How often a key is used, on a logarithmic scale.", "O(1)")
         .reply(Reply::INTEGER.or(Reply::NULL)),
-    run: |shard, arguments, reply| {
+    |shard, arguments, reply| {
         ask(shard, arguments, reply, |record, clock, reply| {
             if !clock.is_lfu() {
                 return Err(CommandError::FrequencyNotTracked);
@@ -91,16 +89,15 @@ pub(super) const OBJECT_FREQ: ShardCommand = ShardCommand {
             Ok(())
         })
     },
-    across: Across::TOGETHER,
-};
+);
 
 /// `OBJECT IDLETIME key`: seconds since it was last used, under any policy but LFU. Null without
 /// the key.
-pub(super) const OBJECT_IDLETIME: ShardCommand = ShardCommand {
-    spec: subcommand("object|idletime", "2.2.3")
+pub(super) const OBJECT_IDLETIME: ShardCommand = ShardCommand::new(
+    subcommand("object|idletime", "2.2.3")
         .about("The seconds since a key was used.", "O(1)")
         .reply(Reply::INTEGER.or(Reply::NULL)),
-    run: |shard, arguments, reply| {
+    |shard, arguments, reply| {
         ask(shard, arguments, reply, |record, clock, reply| {
             if clock.is_lfu() {
                 return Err(CommandError::IdleTimeNotTracked);
@@ -109,8 +106,7 @@ pub(super) const OBJECT_IDLETIME: ShardCommand = ShardCommand {
             Ok(())
         })
     },
-    across: Across::TOGETHER,
-};
+);
 
 /// Integers that Redis shares between keys (`OBJ_SHARED_INTEGERS`), and the reference count that it
 /// then shows (`OBJ_SHARED_REFCOUNT`, the largest `int`).
@@ -119,11 +115,11 @@ const SHARED_REFERENCES: i64 = i32::MAX as i64;
 
 /// `OBJECT REFCOUNT key`: how many references there are to the value: one, but clients of Redis may
 /// look for the small integers that it shares. Null without the key.
-pub(super) const OBJECT_REFCOUNT: ShardCommand = ShardCommand {
-    spec: subcommand("object|refcount", "2.2.3")
+pub(super) const OBJECT_REFCOUNT: ShardCommand = ShardCommand::new(
+    subcommand("object|refcount", "2.2.3")
         .about("The number of references to a value.", "O(1)")
         .reply(Reply::INTEGER.or(Reply::NULL)),
-    run: |shard, arguments, reply| {
+    |shard, arguments, reply| {
         let may_share = shard.keyspace.settings().integers_shared;
         ask(shard, arguments, reply, |record, _, reply| {
             let shared =
@@ -132,8 +128,7 @@ pub(super) const OBJECT_REFCOUNT: ShardCommand = ShardCommand {
             Ok(())
         })
     },
-    across: Across::TOGETHER,
-};
+);
 
 /// Replies what `tell` makes of the record of the key, null if there is none.
 fn ask(
@@ -141,29 +136,28 @@ fn ask(
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
     tell: impl FnOnce(Record<'_, Object>, AccessClock, &mut Writer<'_>) -> Result<(), CommandError>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let clock = shard.keyspace.clock();
     let (keyspace, mut step) = shard.step_in(shard.db);
     match keyspace.read(&mut step, &arguments[2], false) {
         Some(record) => tell(record, clock, reply)?,
         None => reply.null(),
     }
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// `OBJECT HELP`: the subcommands.
-pub(super) const OBJECT_HELP: ShardCommand = ShardCommand {
-    spec: Spec::new("object|help", Arity::exactly(2), Group::Generic, "6.2.0")
+pub(super) const OBJECT_HELP: ShardCommand = ShardCommand::new(
+    Spec::new("object|help", Arity::exactly(2), Group::Generic, "6.2.0")
         .about("The subcommands of OBJECT.", "O(1)")
         .flags(Flags::LOADING.with(Flags::STALE))
         .reply(Reply::ARRAY),
-    run: |_, _, reply| {
+    |_, _, reply| {
         reply.array(HELP.len());
         HELP.iter().for_each(|line| reply.simple(line));
-        Ok(Outcome::Done)
+        Ok(())
     },
-    across: Across::TOGETHER,
-};
+);
 
 const HELP: [&str; 11] = [
     "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",

@@ -9,12 +9,12 @@ use resp::{Arguments, CommandError, Writer};
 use spec::{Argument, Arity, Flags, Group, KeyFlags, KeySpec, Reply, Spec};
 
 use super::database::database_number;
-use crate::{Across, Outcome, ShardCommand, ShardContext};
+use crate::{Across, ShardCommand, ShardContext};
 
 /// `COPY source destination [DB destination-db] [REPLACE]`: copies the value and its expiry.
 /// Replies whether it did: 0 if there is no `source`, or there is a `destination` and no REPLACE.
-pub(super) const COPY: ShardCommand = ShardCommand {
-    spec: Spec::new("copy", Arity::at_least(3), Group::Generic, "6.2.0")
+pub(super) const COPY: ShardCommand = ShardCommand::new(
+    Spec::new("copy", Arity::at_least(3), Group::Generic, "6.2.0")
         .about("Copies the value of a key to another key.", "O(N) where N is the value's size.")
         .flags(Flags::WRITE.with(Flags::DENYOOM))
         .keys(&[
@@ -28,9 +28,9 @@ pub(super) const COPY: ShardCommand = ShardCommand {
             Argument::word("replace", "REPLACE").optional(),
         ])
         .reply(Reply::INTEGER),
-    run: copy,
-    across: Across::Together { db_of: copied_db },
-};
+    copy,
+)
+.across(Across::Together { db_of: copied_db });
 
 /// COPY's destination is in the database after DB, if that is there. What is refused is refused by
 /// the command itself.
@@ -47,7 +47,7 @@ fn copy(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let (source, target) = (&arguments[1], &arguments[2]);
     let (mut target_db, mut replace) = (shard.db, false);
     let mut index = 3;
@@ -75,7 +75,7 @@ fn copy(
     };
     if !found || (taken && !replace) {
         reply.integer(0);
-        return Ok(Outcome::Done);
+        return Ok(());
     }
     let (keyspace, mut step) = shard.step_in(shard.db);
     let copy = keyspace.copy(&mut step, source);
@@ -90,27 +90,26 @@ fn copy(
         shard.log_value(target_db, target);
     }
     reply.integer(1);
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// `MOVE key db`: moves the key to another database. Replies whether it did: 0 if there is no such
 /// key here, or one there.
-pub(super) const MOVE: ShardCommand = ShardCommand {
-    spec: Spec::new("move", Arity::exactly(3), Group::Generic, "1.0.0")
+pub(super) const MOVE: ShardCommand = ShardCommand::new(
+    Spec::new("move", Arity::exactly(3), Group::Generic, "1.0.0")
         .about("Moves a key to another database.", "O(1)")
         .flags(Flags::WRITE.with(Flags::FAST))
         .keys(&[KeySpec::one(1, KeyFlags::RW.with(KeyFlags::ACCESS).with(KeyFlags::UPDATE))])
         .arguments(&[Argument::key("key"), Argument::integer("db")])
         .reply(Reply::INTEGER),
-    run: move_key,
-    across: Across::TOGETHER,
-};
+    move_key,
+);
 
 fn move_key(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let key = &arguments[1];
     let source_db = shard.db;
     let target_db = database_number(&arguments[2], shard.keyspace.database_count())?;
@@ -122,7 +121,7 @@ fn move_key(
     let (keyspace, mut step) = shard.step_in(target_db);
     if !found || keyspace.find(&mut step, key).is_some() {
         reply.integer(0);
-        return Ok(Outcome::Done);
+        return Ok(());
     }
     let (keyspace, mut step) = shard.step_in(source_db);
     let taken = keyspace.take(&mut step, key);
@@ -136,7 +135,7 @@ fn move_key(
     shard.effects.event(EventClass::GENERIC, "move_from", source_db, key);
     shard.effects.event(EventClass::GENERIC, "move_to", target_db, key);
     reply.integer(1);
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 const RENAME_KEYS: KeyFlags = KeyFlags::RW.with(KeyFlags::ACCESS).with(KeyFlags::DELETE);
@@ -144,24 +143,23 @@ const RENAME_ARGUMENTS: &[Argument] = &[Argument::key("key"), Argument::key_of("
 
 /// `RENAME key newkey`: moves the value; what `newkey` held is deleted. An error if there is no
 /// `key`.
-pub(super) const RENAME: ShardCommand = ShardCommand {
-    spec: Spec::new("rename", Arity::exactly(3), Group::Generic, "1.0.0")
+pub(super) const RENAME: ShardCommand = ShardCommand::new(
+    Spec::new("rename", Arity::exactly(3), Group::Generic, "1.0.0")
         .about("Gives a key another name.", "O(1)")
         .flags(Flags::WRITE)
         .keys(&[KeySpec::one(1, RENAME_KEYS), KeySpec::one(2, KeyFlags::OW.with(KeyFlags::UPDATE))])
         .arguments(RENAME_ARGUMENTS)
         .reply(Reply::SIMPLE),
-    run: |shard, arguments, reply| {
+    |shard, arguments, reply| {
         rename(shard, arguments, true)?;
         reply.ok();
-        Ok(Outcome::Done)
+        Ok(())
     },
-    across: Across::TOGETHER,
-};
+);
 
 /// `RENAMENX key newkey`: as RENAME, but only if there is no `newkey`. Replies whether it did.
-pub(super) const RENAMENX: ShardCommand = ShardCommand {
-    spec: Spec::new("renamenx", Arity::exactly(3), Group::Generic, "1.0.0")
+pub(super) const RENAMENX: ShardCommand = ShardCommand::new(
+    Spec::new("renamenx", Arity::exactly(3), Group::Generic, "1.0.0")
         .about("Gives a key another name that no key has.", "O(1)")
         .flags(Flags::WRITE.with(Flags::FAST))
         .keys(&[KeySpec::one(1, RENAME_KEYS), KeySpec::one(2, KeyFlags::OW.with(KeyFlags::INSERT))])
@@ -172,13 +170,12 @@ pub(super) const RENAMENX: ShardCommand = ShardCommand {
              same.",
         )])
         .reply(Reply::INTEGER),
-    run: |shard, arguments, reply| {
+    |shard, arguments, reply| {
         let renamed = rename(shard, arguments, false)?;
         reply.integer(i64::from(renamed));
-        Ok(Outcome::Done)
+        Ok(())
     },
-    across: Across::TOGETHER,
-};
+);
 
 /// Renames, and tells whether anything was renamed. A key that is renamed to itself is not.
 fn rename(

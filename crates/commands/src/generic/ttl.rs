@@ -6,7 +6,7 @@
 use resp::{Arguments, CommandError, Writer};
 use spec::{Argument, Arity, Flags, Group, KeyFlags, KeySpec, Reply, Spec};
 
-use crate::{Across, Outcome, ShardCommand, ShardContext};
+use crate::{ShardCommand, ShardContext};
 
 const FLAGS: Flags = Flags::READONLY.with(Flags::FAST);
 const KEYS: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RO.with(KeyFlags::ACCESS))];
@@ -14,8 +14,8 @@ const KEY: &[Argument] = &[Argument::key("key")];
 const TIPS: &[&str] = &["nondeterministic_output"];
 
 /// `TTL key`: the seconds that are left to it.
-pub(super) const TTL: ShardCommand = ShardCommand {
-    spec: Spec::new("ttl", Arity::exactly(2), Group::Generic, "1.0.0")
+pub(super) const TTL: ShardCommand = ShardCommand::new(
+    Spec::new("ttl", Arity::exactly(2), Group::Generic, "1.0.0")
         .about("The seconds until a key goes.", "O(1)")
         .flags(FLAGS)
         .keys(KEYS)
@@ -23,16 +23,15 @@ pub(super) const TTL: ShardCommand = ShardCommand {
         .history(&[("2.8.0", "Added the -2 reply.")])
         .reply(Reply::INTEGER)
         .tips(TIPS),
-    run: |shard, arguments, reply| {
+    |shard, arguments, reply| {
         let now_ms = shard.now_ms;
         tell(shard, arguments, reply, |at_ms| seconds((at_ms - now_ms).max(0)))
     },
-    across: Across::TOGETHER,
-};
+);
 
 /// `PTTL key`: the milliseconds that are left to it.
-pub(super) const PTTL: ShardCommand = ShardCommand {
-    spec: Spec::new("pttl", Arity::exactly(2), Group::Generic, "2.6.0")
+pub(super) const PTTL: ShardCommand = ShardCommand::new(
+    Spec::new("pttl", Arity::exactly(2), Group::Generic, "2.6.0")
         .about("The milliseconds until a key goes.", "O(1)")
         .flags(FLAGS)
         .keys(KEYS)
@@ -40,36 +39,33 @@ pub(super) const PTTL: ShardCommand = ShardCommand {
         .history(&[("2.8.0", "Added the -2 reply.")])
         .reply(Reply::INTEGER)
         .tips(TIPS),
-    run: |shard, arguments, reply| {
+    |shard, arguments, reply| {
         let now_ms = shard.now_ms;
         tell(shard, arguments, reply, |at_ms| (at_ms - now_ms).max(0))
     },
-    across: Across::TOGETHER,
-};
+);
 
 /// `EXPIRETIME key`: when it goes, in seconds of unix time.
-pub(super) const EXPIRETIME: ShardCommand = ShardCommand {
-    spec: Spec::new("expiretime", Arity::exactly(2), Group::Generic, "7.0.0")
+pub(super) const EXPIRETIME: ShardCommand = ShardCommand::new(
+    Spec::new("expiretime", Arity::exactly(2), Group::Generic, "7.0.0")
         .about("The moment at which a key goes, in seconds of unix time.", "O(1)")
         .flags(FLAGS)
         .keys(KEYS)
         .arguments(KEY)
         .reply(Reply::INTEGER),
-    run: |shard, arguments, reply| tell(shard, arguments, reply, seconds),
-    across: Across::TOGETHER,
-};
+    |shard, arguments, reply| tell(shard, arguments, reply, seconds),
+);
 
 /// `PEXPIRETIME key`: when it goes, in milliseconds of unix time.
-pub(super) const PEXPIRETIME: ShardCommand = ShardCommand {
-    spec: Spec::new("pexpiretime", Arity::exactly(2), Group::Generic, "7.0.0")
+pub(super) const PEXPIRETIME: ShardCommand = ShardCommand::new(
+    Spec::new("pexpiretime", Arity::exactly(2), Group::Generic, "7.0.0")
         .about("The moment at which a key goes, in milliseconds of unix time.", "O(1)")
         .flags(FLAGS)
         .keys(KEYS)
         .arguments(KEY)
         .reply(Reply::INTEGER),
-    run: |shard, arguments, reply| tell(shard, arguments, reply, |at_ms| at_ms),
-    across: Across::TOGETHER,
-};
+    |shard, arguments, reply| tell(shard, arguments, reply, |at_ms| at_ms),
+);
 
 /// Replies what `of` makes of the key's moment.
 fn tell(
@@ -77,13 +73,13 @@ fn tell(
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
     of: impl FnOnce(i64) -> i64,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     reply.integer(match shard.peek(&arguments[1]).map(|record| record.expiry()) {
         None => -2,
         Some(None) => -1,
         Some(Some(at_ms)) => of(at_ms),
     });
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// Milliseconds as seconds, to the nearest; the largest moment of all does not overflow.

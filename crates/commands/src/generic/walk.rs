@@ -8,13 +8,13 @@ use table::Record;
 
 use super::object::type_name;
 use crate::cursor::{cursor_after, cursor_position};
-use crate::{Across, Merge, Outcome, ShardCommand, ShardContext, cursor_shard};
+use crate::{Across, Merge, ShardCommand, ShardContext, cursor_shard};
 
 /// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`: some keys, and the cursor to go on
 /// with. Begins with 0 and ends when 0 comes back. Keys that are there all the while are replied
 /// once; others perhaps. COUNT is how many are looked at, not how many are replied.
-pub(super) const SCAN: ShardCommand = ShardCommand {
-    spec: Spec::new("scan", Arity::at_least(2), Group::Generic, "2.8.0")
+pub(super) const SCAN: ShardCommand = ShardCommand::new(
+    Spec::new("scan", Arity::at_least(2), Group::Generic, "2.8.0")
         .everything()
         .about(
             "Goes through the keys of the database, some at a time.",
@@ -30,9 +30,9 @@ pub(super) const SCAN: ShardCommand = ShardCommand {
         .history(&[("6.0.0", "Added the `TYPE` subcommand.")])
         .reply(Reply::ARRAY)
         .tips(&["nondeterministic_output", "request_policy:special", "response_policy:special"]),
-    run: scan,
-    across: Across::Cursor,
-};
+    scan,
+)
+.across(Across::Cursor);
 
 /// Keys looked at by a call that does not say how many.
 const SCAN_COUNT_DEFAULT: usize = 10;
@@ -83,7 +83,7 @@ fn scan(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let cursor = parse_cursor(&arguments[1]).ok_or(CommandError::InvalidCursor)?;
     let options = ScanOptions::parse(arguments.from(2))?;
     let place = shard.shard;
@@ -112,7 +112,7 @@ fn scan(
     reply.bulk(next.to_string().as_bytes());
     reply.array(found);
     reply.raw(&keys);
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// Reads a cursor as Redis does, by `strtoul`: a sign and leading zeros are fine, and no digits at
@@ -134,8 +134,8 @@ fn parse_cursor(text: &[u8]) -> Option<u64> {
 }
 
 /// `KEYS pattern`: all keys that match. Takes as long as there are keys: SCAN does not.
-pub(super) const KEYS: ShardCommand = ShardCommand {
-    spec: Spec::new("keys", Arity::exactly(2), Group::Generic, "1.0.0")
+pub(super) const KEYS: ShardCommand = ShardCommand::new(
+    Spec::new("keys", Arity::exactly(2), Group::Generic, "1.0.0")
         .everything()
         .about("All keys that match a pattern.", "O(N) with N being the number of keys.")
         .flags(Flags::READONLY)
@@ -143,15 +143,15 @@ pub(super) const KEYS: ShardCommand = ShardCommand {
         .arguments(&[Argument::pattern("pattern")])
         .reply(Reply::ARRAY)
         .tips(&["request_policy:all_shards", "nondeterministic_output_order"]),
-    run: keys,
-    across: Across::Everywhere { merge: Merge::Concatenate },
-};
+    keys,
+)
+.across(Across::Everywhere { merge: Merge::Concatenate });
 
 fn keys(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let pattern = &arguments[1];
     let all = pattern == b"*";
     let begun = reply.deferred();
@@ -170,29 +170,29 @@ fn keys(
         }
     }
     reply.end_array(begun, found);
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// `RANDOMKEY`: some key, each as likely as the next; null if there is none.
 ///
 /// With several shards each replies the number of its keys and one of them, for the merge to
 /// choose.
-pub(super) const RANDOMKEY: ShardCommand = ShardCommand {
-    spec: Spec::new("randomkey", Arity::exactly(1), Group::Generic, "1.0.0")
+pub(super) const RANDOMKEY: ShardCommand = ShardCommand::new(
+    Spec::new("randomkey", Arity::exactly(1), Group::Generic, "1.0.0")
         .everything()
         .about("A random key of the database.", "O(1)")
         .flags(Flags::READONLY)
         .reply(Reply::BULK.or(Reply::NULL))
         .tips(&["request_policy:all_shards", "response_policy:special", "nondeterministic_output"]),
-    run: randomkey,
-    across: Across::Everywhere { merge: Merge::RandomKey },
-};
+    randomkey,
+)
+.across(Across::Everywhere { merge: Merge::RandomKey });
 
 fn randomkey(
     shard: &mut ShardContext<'_>,
     _arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let (db, shards) = (shard.db, shard.shard.count);
     let (keyspace, mut step) = shard.step_in(db);
     let key = keyspace.random_key(&mut step);
@@ -204,30 +204,30 @@ fn randomkey(
         Some(key) => reply.bulk(&key),
         None => reply.null(),
     }
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// `DBSIZE`: how many keys the database has, those past their moment that are not gone yet
 /// included.
-pub(super) const DBSIZE: ShardCommand = ShardCommand {
-    spec: Spec::new("dbsize", Arity::exactly(1), Group::Server, "1.0.0")
+pub(super) const DBSIZE: ShardCommand = ShardCommand::new(
+    Spec::new("dbsize", Arity::exactly(1), Group::Server, "1.0.0")
         .everything()
         .about("The number of keys in the database.", "O(1)")
         .flags(Flags::READONLY.with(Flags::FAST))
         .categories(Categories::KEYSPACE)
         .reply(Reply::INTEGER)
         .tips(&["request_policy:all_shards", "response_policy:agg_sum"]),
-    run: dbsize,
-    across: Across::Everywhere { merge: Merge::Sum },
-};
+    dbsize,
+)
+.across(Across::Everywhere { merge: Merge::Sum });
 
 fn dbsize(
     shard: &mut ShardContext<'_>,
     _arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     reply.count(shard.keyspace.key_count(shard.db));
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use resp::{Arguments, CommandError, Writer};
 use spec::{Argument, Arity, Flags, Group, KeyFlags, KeySpec, Reply, Spec};
 
 use super::get::string_bytes;
-use crate::{Across, Outcome, ShardCommand, ShardContext};
+use crate::{ShardCommand, ShardContext};
 
 /// A time as an option or an argument gives it, not looked at yet: Redis reads the number only
 /// after all options were found right.
@@ -79,8 +79,8 @@ impl ExpiryText<'_> {
 /// `GETEX key [EX s | PX ms | EXAT s | PXAT ms | PERSIST]`: the value of `key`, whose expiry is set
 /// or taken away. A moment that is past deletes the key. Null when there is none, whatever the
 /// time; WRONGTYPE unless a string. Logged as PEXPIREAT, PERSIST, or DEL.
-pub(super) const GETEX: ShardCommand = ShardCommand {
-    spec: Spec::new("getex", Arity::at_least(2), Group::String, "6.2.0")
+pub(super) const GETEX: ShardCommand = ShardCommand::new(
+    Spec::new("getex", Arity::at_least(2), Group::String, "6.2.0")
         .about("The value of a key, whose expiry may be set or removed.", "O(1)")
         .flags(Flags::WRITE.with(Flags::FAST))
         .keys(&[KeySpec::one(1, KeyFlags::RW.with(KeyFlags::ACCESS).with(KeyFlags::UPDATE))
@@ -100,9 +100,8 @@ pub(super) const GETEX: ShardCommand = ShardCommand {
             .optional(),
         ])
         .reply(Reply::BULK.or(Reply::NULL)),
-    run: getex,
-    across: Across::TOGETHER,
-};
+    getex,
+);
 
 /// What the options of GETEX ask for.
 #[derive(Clone, Copy, Debug)]
@@ -160,19 +159,19 @@ fn getex(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let (key, option) = (&arguments[1], ExpiryOption::parse(arguments.from(2))?);
     let now_ms = shard.now_ms;
     let Some(record) = shard.read(key) else {
         reply.null();
-        return Ok(Outcome::Done);
+        return Ok(());
     };
     // The type is looked at before the number, and both before anything is replied or changed.
     let value = string_bytes(record.payload())?;
     let change = option.change(now_ms, record.expiry().is_some())?;
     reply.bulk(&value);
     change_expiry(shard, key, change);
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// Does it, and says to the log what was done.

@@ -12,91 +12,87 @@ use spec::{Argument, Arity, Flags, Group, KeyFlags, KeySpec, Reply, Spec};
 use table::{Expiry, Payload};
 
 use super::get::string_bytes;
-use crate::{Across, Outcome, ShardCommand, ShardContext};
+use crate::{ShardCommand, ShardContext};
 
 const COUNTER_FLAGS: Flags = Flags::WRITE.with(Flags::DENYOOM).with(Flags::FAST);
 const COUNTER_KEYS: &[KeySpec] =
     &[KeySpec::one(1, KeyFlags::RW.with(KeyFlags::ACCESS).with(KeyFlags::UPDATE))];
 
 /// `INCR key`: adds 1 and replies the sum.
-pub(super) const INCR: ShardCommand = ShardCommand {
-    spec: Spec::new("incr", Arity::exactly(2), Group::String, "1.0.0")
+pub(super) const INCR: ShardCommand = ShardCommand::new(
+    Spec::new("incr", Arity::exactly(2), Group::String, "1.0.0")
         .about("Adds one to the integer that a key holds, 0 if there is none.", "O(1)")
         .flags(COUNTER_FLAGS)
         .keys(COUNTER_KEYS)
         .arguments(&[Argument::key("key")])
         .reply(Reply::INTEGER),
-    run: incr,
-    across: Across::TOGETHER,
-};
+    incr,
+);
 
 fn incr(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     add(shard, &arguments[1], 1, reply)
 }
 
 /// `DECR key`: subtracts 1 and replies the difference.
-pub(super) const DECR: ShardCommand = ShardCommand {
-    spec: Spec::new("decr", Arity::exactly(2), Group::String, "1.0.0")
+pub(super) const DECR: ShardCommand = ShardCommand::new(
+    Spec::new("decr", Arity::exactly(2), Group::String, "1.0.0")
         .about("Subtracts one from the integer that a key holds, 0 if there is none.", "O(1)")
         .flags(COUNTER_FLAGS)
         .keys(COUNTER_KEYS)
         .arguments(&[Argument::key("key")])
         .reply(Reply::INTEGER),
-    run: decr,
-    across: Across::TOGETHER,
-};
+    decr,
+);
 
 fn decr(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     add(shard, &arguments[1], -1, reply)
 }
 
 /// `INCRBY key increment`: adds and replies the sum.
-pub(super) const INCRBY: ShardCommand = ShardCommand {
-    spec: Spec::new("incrby", Arity::exactly(3), Group::String, "1.0.0")
+pub(super) const INCRBY: ShardCommand = ShardCommand::new(
+    Spec::new("incrby", Arity::exactly(3), Group::String, "1.0.0")
         .about("Adds to the integer that a key holds, 0 if there is none.", "O(1)")
         .flags(COUNTER_FLAGS)
         .keys(COUNTER_KEYS)
         .arguments(&[Argument::key("key"), Argument::integer("increment")])
         .reply(Reply::INTEGER),
-    run: incrby,
-    across: Across::TOGETHER,
-};
+    incrby,
+);
 
 fn incrby(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let increment = parse_i64(&arguments[2]).ok_or(CommandError::NotInteger)?;
     add(shard, &arguments[1], increment, reply)
 }
 
 /// `DECRBY key decrement`: subtracts and replies the difference. The smallest integer cannot be
 /// subtracted.
-pub(super) const DECRBY: ShardCommand = ShardCommand {
-    spec: Spec::new("decrby", Arity::exactly(3), Group::String, "1.0.0")
+pub(super) const DECRBY: ShardCommand = ShardCommand::new(
+    Spec::new("decrby", Arity::exactly(3), Group::String, "1.0.0")
         .about("Subtracts from the integer that a key holds, 0 if there is none.", "O(1)")
         .flags(COUNTER_FLAGS)
         .keys(COUNTER_KEYS)
         .arguments(&[Argument::key("key"), Argument::integer("decrement")])
         .reply(Reply::INTEGER),
-    run: decrby,
-    across: Across::TOGETHER,
-};
+    decrby,
+);
 
 fn decrby(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let decrement = parse_i64(&arguments[2]).ok_or(CommandError::NotInteger)?;
     let increment = decrement.checked_neg().ok_or(CommandError::DecrementOverflow)?;
     add(shard, &arguments[1], increment, reply)
@@ -107,7 +103,7 @@ fn add(
     key: &[u8],
     increment: i64,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let sum = match shard.write(key) {
         Some(mut record) => {
             let old = stored_integer(record.payload())
@@ -124,27 +120,26 @@ fn add(
     };
     shard.changed(EventClass::STRING, "incrby", key);
     reply.integer(sum);
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// `INCRBYFLOAT key increment`: adds and replies the sum as text, without exponent. Logged as SET
 /// of the sum with KEEPTTL.
-pub(super) const INCRBYFLOAT: ShardCommand = ShardCommand {
-    spec: Spec::new("incrbyfloat", Arity::exactly(3), Group::String, "2.6.0")
+pub(super) const INCRBYFLOAT: ShardCommand = ShardCommand::new(
+    Spec::new("incrbyfloat", Arity::exactly(3), Group::String, "2.6.0")
         .about("Adds to the number that a key holds, 0 if there is none.", "O(1)")
         .flags(COUNTER_FLAGS)
         .keys(COUNTER_KEYS)
         .arguments(&[Argument::key("key"), Argument::double("increment")])
         .reply(Reply::BULK),
-    run: incrbyfloat,
-    across: Across::TOGETHER,
-};
+    incrbyfloat,
+);
 
 fn incrbyfloat(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let (key, increment) = (&arguments[1], &arguments[2]);
     let old = match shard.write(key) {
         Some(record) => LongDouble::parse(&string_bytes(record.payload())?),
@@ -163,5 +158,5 @@ fn incrbyfloat(
     shard.changed(EventClass::STRING, "incrbyfloat", key);
     shard.effects.log(shard.db, key, &[b"SET", key, &text, b"KEEPTTL"]);
     reply.bulk(&text);
-    Ok(Outcome::Done)
+    Ok(())
 }

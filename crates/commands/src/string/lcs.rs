@@ -6,13 +6,13 @@ use resp::{Arguments, CommandError, Writer};
 use spec::{Argument, Arity, Flags, Group, KeyFlags, KeySpec, Reply, Spec};
 
 use super::get::string_bytes;
-use crate::{Across, Outcome, ShardCommand, ShardContext};
+use crate::{ShardCommand, ShardContext};
 
 /// `LCS key1 key2 [LEN | IDX [MINMATCHLEN n] [WITHMATCHLEN]]`: the longest common subsequence of
 /// two strings, or its length, or where its runs are in both strings, last run first. A key that is
 /// not there is an empty string.
-pub(super) const LCS: ShardCommand = ShardCommand {
-    spec: Spec::new("lcs", Arity::at_least(3), Group::String, "7.0.0")
+pub(super) const LCS: ShardCommand = ShardCommand::new(
+    Spec::new("lcs", Arity::at_least(3), Group::String, "7.0.0")
         .about(
             "The longest common subsequence of two strings.",
             "O(N*M) where N and M are the lengths of the strings.",
@@ -28,9 +28,8 @@ pub(super) const LCS: ShardCommand = ShardCommand {
             Argument::word("withmatchlen", "WITHMATCHLEN").optional(),
         ])
         .reply(Reply::BULK.or(Reply::INTEGER).or(Reply::MAP)),
-    run: lcs,
-    across: Across::TOGETHER,
-};
+    lcs,
+);
 
 /// The options of LCS.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,7 +71,7 @@ fn lcs(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let bytes_max = u128::from(shard.limits.bulk_bytes_max);
     let (a, a_len) = string_copied(shard, &arguments[1])?;
     let (b, b_len) = string_copied(shard, &arguments[2])?;
@@ -91,7 +90,7 @@ fn lcs(
     } else {
         reply.bulk(&common.subsequence());
     }
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// The string under `key` and its length; empty where there is none. It is copied, because another

@@ -10,27 +10,27 @@ use resp::{Arguments, CommandError, Writer};
 use spec::{Argument, Arity, Flags, Group, KeyFlags, KeySpec, Reply, Spec};
 use table::Expiry;
 
-use crate::{Across, Merge, Outcome, ShardCommand, ShardContext};
+use crate::{Across, Merge, ShardCommand, ShardContext};
 
 /// `MGET key [key ...]`: the values of the keys, in order; null for one that is not there or no
 /// string.
-pub(super) const MGET: ShardCommand = ShardCommand {
-    spec: Spec::new("mget", Arity::at_least(2), Group::String, "1.0.0")
+pub(super) const MGET: ShardCommand = ShardCommand::new(
+    Spec::new("mget", Arity::at_least(2), Group::String, "1.0.0")
         .about("The values of several keys, in one step.", "O(N) where N is the number of keys.")
         .flags(Flags::READONLY.with(Flags::FAST))
         .keys(&[KeySpec::rest(1, KeyFlags::RO.with(KeyFlags::ACCESS))])
         .arguments(&[Argument::key("key").multiple()])
         .reply(Reply::ARRAY)
         .tips(&["request_policy:multi_shard"]),
-    run: mget,
-    across: Across::Split { merge: Merge::InOrder },
-};
+    mget,
+)
+.across(Across::Split { merge: Merge::InOrder });
 
 fn mget(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let keys = arguments.from(1);
     reply.array(keys.len());
     for key in keys {
@@ -39,21 +39,21 @@ fn mget(
             None => reply.null(),
         }
     }
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// `MSET key value [key value ...]`: sets all of the keys. It cannot fail.
-pub(super) const MSET: ShardCommand = ShardCommand {
-    spec: Spec::new("mset", Arity::at_least(3), Group::String, "1.0.1")
+pub(super) const MSET: ShardCommand = ShardCommand::new(
+    Spec::new("mset", Arity::at_least(3), Group::String, "1.0.1")
         .about("Sets several keys to strings, in one step.", "O(N) where N is the number of keys.")
         .flags(Flags::WRITE.with(Flags::DENYOOM))
         .keys(&[KeySpec::range(1, -1, 2, KeyFlags::OW.with(KeyFlags::UPDATE))])
         .arguments(PAIR_ARGUMENTS)
         .reply(Reply::SIMPLE)
         .tips(&["request_policy:multi_shard", "response_policy:all_succeeded"]),
-    run: mset,
-    across: Across::Split { merge: Merge::Ok },
-};
+    mset,
+)
+.across(Across::Split { merge: Merge::Ok });
 
 const PAIR_ARGUMENTS: &[Argument] =
     &[Argument::block("data", &[Argument::key("key"), Argument::string("value")]).multiple()];
@@ -62,16 +62,16 @@ fn mset(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     set_pairs(shard, pairs(arguments, "mset")?);
     reply.ok();
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// `MSETNX key value [key value ...]`: sets all of the keys and replies 1, or sets none and replies
 /// 0 if one of them is there.
-pub(super) const MSETNX: ShardCommand = ShardCommand {
-    spec: Spec::new("msetnx", Arity::at_least(3), Group::String, "1.0.1")
+pub(super) const MSETNX: ShardCommand = ShardCommand::new(
+    Spec::new("msetnx", Arity::at_least(3), Group::String, "1.0.1")
         .about(
             "Sets several keys to strings if none of them is there.",
             "O(N) where N is the number of keys.",
@@ -80,22 +80,21 @@ pub(super) const MSETNX: ShardCommand = ShardCommand {
         .keys(&[KeySpec::range(1, -1, 2, KeyFlags::OW.with(KeyFlags::INSERT))])
         .arguments(PAIR_ARGUMENTS)
         .reply(Reply::INTEGER),
-    run: msetnx,
-    across: Across::TOGETHER,
-};
+    msetnx,
+);
 
 fn msetnx(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let pairs = pairs(arguments, "msetnx")?;
     let absent = (0..pairs.len()).step_by(2).all(|at| shard.write(&pairs[at]).is_none());
     if absent {
         set_pairs(shard, pairs);
     }
     reply.integer(i64::from(absent));
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// The keys and values of a command, which must come in pairs.

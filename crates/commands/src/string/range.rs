@@ -8,12 +8,12 @@ use spec::{Argument, Arity, Flags, Group, KeyFlags, KeySpec, Reply, Spec};
 use table::Expiry;
 
 use super::get::string_bytes;
-use crate::{Across, Outcome, ShardCommand, ShardContext};
+use crate::{ShardCommand, ShardContext};
 
 /// `APPEND key value`: adds `value` at the end of the string, sets it if there is no such key, and
 /// replies the new length.
-pub(super) const APPEND: ShardCommand = ShardCommand {
-    spec: Spec::new("append", Arity::exactly(3), Group::String, "2.0.0")
+pub(super) const APPEND: ShardCommand = ShardCommand::new(
+    Spec::new("append", Arity::exactly(3), Group::String, "2.0.0")
         .about(
             "Adds to the end of a key's string, empty if there is none.",
             "O(1), amortized, for small values: a string that has to grow doubles its room.",
@@ -22,15 +22,14 @@ pub(super) const APPEND: ShardCommand = ShardCommand {
         .keys(&[KeySpec::one(1, KeyFlags::RW.with(KeyFlags::INSERT))])
         .arguments(&[Argument::key("key"), Argument::string("value")])
         .reply(Reply::INTEGER),
-    run: append,
-    across: Across::TOGETHER,
-};
+    append,
+);
 
 fn append(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let (key, tail) = (&arguments[1], &arguments[2]);
     let bytes_max = shard.limits.bulk_bytes_max;
     let len = match shard.write(key) {
@@ -46,13 +45,13 @@ fn append(
     };
     shard.changed(EventClass::STRING, "append", key);
     reply.count(len);
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// `SETRANGE key offset value`: overwrites the string from byte `offset` on, with zeros where it
 /// was shorter, and replies its length. An empty value changes nothing.
-pub(super) const SETRANGE: ShardCommand = ShardCommand {
-    spec: Spec::new("setrange", Arity::exactly(4), Group::String, "2.2.0")
+pub(super) const SETRANGE: ShardCommand = ShardCommand::new(
+    Spec::new("setrange", Arity::exactly(4), Group::String, "2.2.0")
         .about(
             "Overwrites a part of a key's string, empty if there is none.",
             "O(M) where M is the length of the value; O(1) for small ones.",
@@ -61,15 +60,14 @@ pub(super) const SETRANGE: ShardCommand = ShardCommand {
         .keys(&[KeySpec::one(1, KeyFlags::RW.with(KeyFlags::UPDATE))])
         .arguments(&[Argument::key("key"), Argument::integer("offset"), Argument::string("value")])
         .reply(Reply::INTEGER),
-    run: setrange,
-    across: Across::TOGETHER,
-};
+    setrange,
+);
 
 fn setrange(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let (key, part) = (&arguments[1], &arguments[3]);
     let offset = parse_i64(&arguments[2]).ok_or(CommandError::NotInteger)?;
     let offset = usize::try_from(offset).map_err(|_| CommandError::OffsetOutOfRange)?;
@@ -81,7 +79,7 @@ fn setrange(
     };
     if part.is_empty() {
         reply.count(old_len.unwrap_or(0));
-        return Ok(Outcome::Done);
+        return Ok(());
     }
     check_length(offset, part.len(), bytes_max)?;
     let end = offset + part.len();
@@ -90,7 +88,7 @@ fn setrange(
     })?;
     shard.changed(EventClass::STRING, "setrange", key);
     reply.count(old_len.unwrap_or(0).max(end));
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// Gives the bytes of the string under `key`, made at least `len_min` long with zeros at the end
@@ -133,29 +131,27 @@ fn check_length(len: usize, additional: usize, bytes_max: u64) -> Result<(), Com
 
 /// `GETRANGE key start end`: the bytes from `start` to `end`, both included; negative ones count
 /// from the end of the string. Empty where there are none, or no key.
-pub(super) const GETRANGE: ShardCommand = ShardCommand {
-    spec: Spec::new("getrange", Arity::exactly(4), Group::String, "2.4.0")
+pub(super) const GETRANGE: ShardCommand = ShardCommand::new(
+    Spec::new("getrange", Arity::exactly(4), Group::String, "2.4.0")
         .about("A part of a key's string.", "O(N) where N is the length of the part.")
         .flags(Flags::READONLY)
         .keys(&[KeySpec::one(1, KeyFlags::RO.with(KeyFlags::ACCESS))])
         .arguments(RANGE_ARGUMENTS)
         .reply(Reply::BULK),
-    run: getrange,
-    across: Across::TOGETHER,
-};
+    getrange,
+);
 
 /// `SUBSTR key start end`: GETRANGE by its old name.
-pub(super) const SUBSTR: ShardCommand = ShardCommand {
-    spec: Spec::new("substr", Arity::exactly(4), Group::String, "1.0.0")
+pub(super) const SUBSTR: ShardCommand = ShardCommand::new(
+    Spec::new("substr", Arity::exactly(4), Group::String, "1.0.0")
         .about("A part of a key's string.", "O(N) where N is the length of the part.")
         .deprecated("2.0.0", "`GETRANGE`")
         .flags(Flags::READONLY)
         .keys(&[KeySpec::one(1, KeyFlags::RO.with(KeyFlags::ACCESS))])
         .arguments(RANGE_ARGUMENTS)
         .reply(Reply::BULK),
-    run: getrange,
-    across: Across::TOGETHER,
-};
+    getrange,
+);
 
 const RANGE_ARGUMENTS: &[Argument] =
     &[Argument::key("key"), Argument::integer("start"), Argument::integer("end")];
@@ -164,7 +160,7 @@ fn getrange(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let start = parse_i64(&arguments[2]).ok_or(CommandError::NotInteger)?;
     let end = parse_i64(&arguments[3]).ok_or(CommandError::NotInteger)?;
     match shard.read(&arguments[1]) {
@@ -175,7 +171,7 @@ fn getrange(
         }
         None => reply.bulk(b""),
     }
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// The first and the last index of the range from `start` to `end`, both included, within `len`

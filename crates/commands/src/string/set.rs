@@ -8,15 +8,15 @@ use table::Expiry;
 
 use super::expiring::{ExpiryText, ExpiryUnit};
 use super::get::reply_string;
-use crate::{Across, Outcome, ShardCommand, ShardContext};
+use crate::{ShardCommand, ShardContext};
 
 /// `SET key value [NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]`: sets `key`,
 /// whatever it held. With NX only if there is no such key, with XX only if there is: else null.
 /// With GET, the reply is the old value or null, set or not, and WRONGTYPE if it was no string.
 ///
 /// Logged as it came, but with a moment instead of a duration, and without GET.
-pub(super) const SET: ShardCommand = ShardCommand {
-    spec: Spec::new("set", Arity::at_least(3), Group::String, "1.0.0")
+pub(super) const SET: ShardCommand = ShardCommand::new(
+    Spec::new("set", Arity::at_least(3), Group::String, "1.0.0")
         .about("Sets a key to a string, whatever it held before.", "O(1)")
         .flags(Flags::WRITE.with(Flags::DENYOOM))
         .keys(&[KeySpec::one(1, KeyFlags::RW.with(KeyFlags::ACCESS).with(KeyFlags::UPDATE))
@@ -51,9 +51,8 @@ pub(super) const SET: ShardCommand = ShardCommand {
             ("7.0.0", "Allowed the `NX` and `GET` options to be used together."),
         ])
         .reply(Reply::SIMPLE.or(Reply::NULL).or(Reply::BULK)),
-    run: set,
-    across: Across::TOGETHER,
-};
+    set,
+);
 
 /// It reads only with GET.
 fn key_flags(count: usize, argument: ArgumentAt<'_, '_>) -> KeyFlags {
@@ -132,7 +131,7 @@ fn set(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     if arguments.len() > 3 {
         return set_with_options(shard, arguments, reply);
     }
@@ -140,14 +139,14 @@ fn set(
     shard.set(key, stored_string(value), Expiry::Never);
     shard.changed(EventClass::STRING, "set", key);
     reply.ok();
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 fn set_with_options(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let (key, value) = (&arguments[1], &arguments[2]);
     let options = SetOptions::parse(arguments.from(3))?;
     let expiry = match options.expiry {
@@ -172,7 +171,7 @@ fn set_with_options(
             if !options.replies_old {
                 reply.null();
             }
-            return Ok(Outcome::Done);
+            return Ok(());
         }
     }
 
@@ -189,7 +188,7 @@ fn set_with_options(
     if !options.replies_old {
         reply.ok();
     }
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// Replies the string under `key`, or null, and says whether there is one.
@@ -217,23 +216,22 @@ fn log_set_until(shard: &mut ShardContext<'_>, key: &[u8], value: &[u8], moment_
 }
 
 /// `SETNX key value`: 1 if there was no such key and it was set, else 0.
-pub(super) const SETNX: ShardCommand = ShardCommand {
-    spec: Spec::new("setnx", Arity::exactly(3), Group::String, "1.0.0")
+pub(super) const SETNX: ShardCommand = ShardCommand::new(
+    Spec::new("setnx", Arity::exactly(3), Group::String, "1.0.0")
         .about("Sets a key to a string if there is no such key.", "O(1)")
         .deprecated("2.6.12", "`SET` with the `NX` argument")
         .flags(Flags::WRITE.with(Flags::DENYOOM).with(Flags::FAST))
         .keys(&[KeySpec::one(1, KeyFlags::OW.with(KeyFlags::INSERT))])
         .arguments(&[Argument::key("key"), Argument::string("value")])
         .reply(Reply::INTEGER),
-    run: setnx,
-    across: Across::TOGETHER,
-};
+    setnx,
+);
 
 fn setnx(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let key = &arguments[1];
     let absent = shard.write(key).is_none();
     if absent {
@@ -241,38 +239,37 @@ fn setnx(
         shard.changed(EventClass::STRING, "set", key);
     }
     reply.integer(i64::from(absent));
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// `SETEX key seconds value`: sets `key` for so many seconds. Logged as SET with the moment.
-pub(super) const SETEX: ShardCommand = ShardCommand {
-    spec: Spec::new("setex", Arity::exactly(4), Group::String, "2.0.0")
+pub(super) const SETEX: ShardCommand = ShardCommand::new(
+    Spec::new("setex", Arity::exactly(4), Group::String, "2.0.0")
         .about("Sets a key to a string for a number of seconds.", "O(1)")
         .deprecated("2.6.12", "`SET` with the `EX` argument")
         .flags(Flags::WRITE.with(Flags::DENYOOM))
         .keys(&[KeySpec::one(1, KeyFlags::OW.with(KeyFlags::UPDATE))])
         .arguments(&[Argument::key("key"), Argument::integer("seconds"), Argument::string("value")])
         .reply(Reply::SIMPLE),
-    run: setex,
-    across: Across::TOGETHER,
-};
+    setex,
+);
 
 fn setex(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let text = ExpiryText { number: &arguments[2], unit: ExpiryUnit::SecondsFromNow };
     let moment_ms = text.moment_ms(shard.now_ms, "setex")?;
     set_until(shard, &arguments[1], &arguments[3], moment_ms);
     reply.ok();
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// `PSETEX key milliseconds value`: sets `key` for so many milliseconds. Logged as SET with the
 /// moment.
-pub(super) const PSETEX: ShardCommand = ShardCommand {
-    spec: Spec::new("psetex", Arity::exactly(4), Group::String, "2.6.0")
+pub(super) const PSETEX: ShardCommand = ShardCommand::new(
+    Spec::new("psetex", Arity::exactly(4), Group::String, "2.6.0")
         .about("Sets a key to a string for a number of milliseconds.", "O(1)")
         .deprecated("2.6.12", "`SET` with the `PX` argument")
         .flags(Flags::WRITE.with(Flags::DENYOOM))
@@ -283,20 +280,19 @@ pub(super) const PSETEX: ShardCommand = ShardCommand {
             Argument::string("value"),
         ])
         .reply(Reply::SIMPLE),
-    run: psetex,
-    across: Across::TOGETHER,
-};
+    psetex,
+);
 
 fn psetex(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let text = ExpiryText { number: &arguments[2], unit: ExpiryUnit::MillisecondsFromNow };
     let moment_ms = text.moment_ms(shard.now_ms, "psetex")?;
     set_until(shard, &arguments[1], &arguments[3], moment_ms);
     reply.ok();
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 fn set_until(shard: &mut ShardContext<'_>, key: &[u8], value: &[u8], moment_ms: i64) {
@@ -308,27 +304,26 @@ fn set_until(shard: &mut ShardContext<'_>, key: &[u8], value: &[u8], moment_ms: 
 
 /// `GETSET key value`: sets `key` and replies its old value, null if there was none; WRONGTYPE if
 /// it was no string, and then nothing is set. Logged as SET.
-pub(super) const GETSET: ShardCommand = ShardCommand {
-    spec: Spec::new("getset", Arity::exactly(3), Group::String, "1.0.0")
+pub(super) const GETSET: ShardCommand = ShardCommand::new(
+    Spec::new("getset", Arity::exactly(3), Group::String, "1.0.0")
         .about("Sets a key to a string and replies the one it held.", "O(1)")
         .deprecated("6.2.0", "`SET` with the `!GET` argument")
         .flags(Flags::WRITE.with(Flags::DENYOOM).with(Flags::FAST))
         .keys(&[KeySpec::one(1, KeyFlags::RW.with(KeyFlags::ACCESS).with(KeyFlags::UPDATE))])
         .arguments(&[Argument::key("key"), Argument::string("value")])
         .reply(Reply::BULK.or(Reply::NULL)),
-    run: getset,
-    across: Across::TOGETHER,
-};
+    getset,
+);
 
 fn getset(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
     reply: &mut Writer<'_>,
-) -> Result<Outcome, CommandError> {
+) -> Result<(), CommandError> {
     let (key, value) = (&arguments[1], &arguments[2]);
     reply_old(shard, key, reply)?;
     shard.set(key, stored_string(value), Expiry::Never);
     shard.changed(EventClass::STRING, "set", key);
     shard.effects.log(shard.db, key, &[b"SET", key, value]);
-    Ok(Outcome::Done)
+    Ok(())
 }

@@ -3,7 +3,7 @@
 //! `BTAKE` is as simple as waiting can be; `BMOVE` writes another key than it waits for, so that
 //! one served waiter may serve another.
 
-use commands::{Across, Otherwise, Outcome, ShardCommand, ShardContext, Wait, parse_timeout};
+use commands::{Otherwise, Outcome, ShardCommand, ShardContext, Wait, parse_timeout};
 use datatypes::string::StringBytes;
 use keyspace::EventClass;
 use resp::{Arguments, CommandError, Writer};
@@ -16,15 +16,14 @@ const TAKEN: KeyFlags = KeyFlags::RW.with(KeyFlags::ACCESS).with(KeyFlags::DELET
 
 /// `BTAKE key [key ...] timeout`: takes the value of the first of these keys that is a string.
 /// Replies the key and the value, a null array when the time is over.
-const BTAKE: ShardCommand = ShardCommand {
-    spec: Spec::new("btake", Arity::at_least(3), Group::Generic, "0.0.0")
+const BTAKE: ShardCommand = ShardCommand::waiting(
+    Spec::new("btake", Arity::at_least(3), Group::Generic, "0.0.0")
         .flags(FLAGS)
         .keys(&[KeySpec::range(1, -2, 1, TAKEN)])
         .about("Takes a value, or waits for one.", "O(N) where N is the number of keys.")
         .reply(Reply::ARRAY.or(Reply::NULL)),
-    run: btake,
-    across: Across::TOGETHER,
-};
+    btake,
+);
 
 fn btake(
     shard: &mut ShardContext<'_>,
@@ -51,15 +50,14 @@ fn btake(
 
 /// `BMOVE source destination timeout`: renames `source`, whatever `destination` held. Replies the
 /// value, null when the time is over.
-const BMOVE: ShardCommand = ShardCommand {
-    spec: Spec::new("bmove", Arity::exactly(4), Group::Generic, "0.0.0")
+const BMOVE: ShardCommand = ShardCommand::waiting(
+    Spec::new("bmove", Arity::exactly(4), Group::Generic, "0.0.0")
         .flags(FLAGS.with(Flags::DENYOOM))
         .keys(&[KeySpec::one(1, TAKEN), KeySpec::one(2, KeyFlags::OW.with(KeyFlags::UPDATE))])
         .about("Moves a value, or waits for one.", "O(1)")
         .reply(Reply::BULK.or(Reply::NULL)),
-    run: bmove,
-    across: Across::TOGETHER,
-};
+    bmove,
+);
 
 fn bmove(
     shard: &mut ShardContext<'_>,
