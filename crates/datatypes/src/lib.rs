@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! object      the move-only value that the table holds when a value is not embedded in its record
+//! packed/     small collections in one allocation, in Redis' own bytes
 //! string/     the forms of a string in a record: chosen, read, changed in place, named
 //! bits/       bits of strings: count, search, combine, integer fields
 //! lcs         the longest common subsequence of two strings
@@ -18,6 +19,7 @@ pub mod bits;
 mod glob;
 pub mod lcs;
 mod object;
+pub mod packed;
 #[cfg(test)]
 mod seeded;
 pub mod string;
