@@ -3,6 +3,8 @@
 //! ```text
 //! object      the move-only value that the table holds when a value is not embedded in its record
 //! packed/     small collections in one allocation, in Redis' own bytes
+//! members/    large collections of distinct members: the base of sets and hashes
+//! set/        sets, in the encodings that Redis has
 //! string/     the forms of a string in a record: chosen, read, changed in place, named
 //! bits/       bits of strings: count, search, combine, integer fields
 //! lcs         the longest common subsequence of two strings
@@ -18,10 +20,12 @@
 pub mod bits;
 mod glob;
 pub mod lcs;
+pub mod members;
 mod object;
 pub mod packed;
 #[cfg(test)]
 mod seeded;
+pub mod set;
 pub mod string;
 
 pub use glob::{Case, glob_matches};

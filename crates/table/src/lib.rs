@@ -52,6 +52,7 @@ mod walk;
 mod write;
 
 pub use drain::Drained;
+pub use group::{GROUP_BYTES, Matches, matches};
 pub use hash::{Hash, Hasher, POSITION_BITS};
 pub use payload::{Expiry, OwnedPayload, Payload, PayloadRef, Removed, Replaced, Taken};
 pub use record::Record;

@@ -1,16 +1,17 @@
 //! What a comparison answers: a set of positions in a group.
 
 /// Bytes that are compared: the fingerprints and whatever lies behind them.
-pub(crate) const GROUP_BYTES: usize = 16;
+pub const GROUP_BYTES: usize = 16;
 
 /// A set of positions in a group, given out in rising order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Matches(pub(crate) u32);
+pub struct Matches(pub(crate) u32);
 
 impl Matches {
     /// Those of the first `count` positions.
     #[inline]
-    pub(crate) fn first(self, count: usize) -> Self {
+    #[must_use]
+    pub fn first(self, count: usize) -> Self {
         Self(self.0 & ((1 << count) - 1))
     }
 }

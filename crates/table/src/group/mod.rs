@@ -10,11 +10,11 @@ mod portable;
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 mod sse2;
 
-pub(crate) use matches::{GROUP_BYTES, Matches};
+pub use matches::{GROUP_BYTES, Matches};
 #[cfg(any(miri, not(target_arch = "x86_64")))]
-pub(crate) use portable::matches;
+pub use portable::matches;
 #[cfg(all(target_arch = "x86_64", not(miri)))]
-pub(crate) use sse2::matches;
+pub use sse2::matches;
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,8 @@ const LOW_SEVEN: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 
 /// The positions in `group` that hold `byte`.
 #[inline]
-pub(crate) fn matches(group: &[u8; GROUP_BYTES], byte: u8) -> Matches {
+#[must_use]
+pub fn matches(group: &[u8; GROUP_BYTES], byte: u8) -> Matches {
     let (halves, _) = group.as_chunks::<8>();
     let pattern = u64::from_le_bytes([byte; 8]);
     let mut set = 0;

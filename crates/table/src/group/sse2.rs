@@ -8,7 +8,8 @@ use super::{GROUP_BYTES, Matches};
 
 /// The positions in `group` that hold `byte`.
 #[inline]
-pub(crate) fn matches(group: &[u8; GROUP_BYTES], byte: u8) -> Matches {
+#[must_use]
+pub fn matches(group: &[u8; GROUP_BYTES], byte: u8) -> Matches {
     // SAFETY: reads the 16 bytes of `group`; the load is the unaligned one.
     let loaded = unsafe { _mm_loadu_si128(group.as_ptr().cast::<__m128i>()) };
     // SAFETY: SSE2 is part of every x86-64.
