@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! object      the move-only value that the table holds when a value is not embedded in its record
+//! emission    a value as its elements, or as the commands that make it, in slices
 //! packed/     small collections in one allocation, in Redis' own bytes
 //! members/    large collections of distinct members: the base of sets and hashes
 //! set/        sets, in the encodings that Redis has
@@ -18,6 +19,7 @@
 //! an obvious twin (the `naive` modules, compiled for tests only).
 
 pub mod bits;
+mod emission;
 mod glob;
 pub mod lcs;
 pub mod members;
@@ -28,6 +30,7 @@ mod seeded;
 pub mod set;
 pub mod string;
 
+pub use emission::{COMMAND_BYTES_MAX, COMMAND_ELEMENTS_MAX, Cursor, Element};
 pub use glob::{Case, glob_matches};
 pub use object::{Object, ObjectType};
 pub use string::{LongString, StringEncoding, mapped_bytes};

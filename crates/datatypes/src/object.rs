@@ -4,15 +4,21 @@
 //! [`Object`]: a tag and a box, 16 bytes, moved and never copied. There is exactly one owner at any
 //! time: the table, a command that took it out (GETDEL, RENAME), or the queue of doomed values.
 //!
-//! A further type adds one variant here, one arm in each `match`, and a folder of its own.
+//! What a value owes, whatever its type, is what `impl Object` says, here and in `emission`; why is
+//! on the page `docs/values.md`. A further type adds one variant here and in [`ObjectType`], a folder
+//! of its own, and whatever the compiler then asks for: no `match` over types has an arm that passes
+//! over those to come.
 
 use crate::LongString;
+use crate::set::Set;
 
 /// A value held outside of its key's record.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Object {
     /// A string longer than the table embeds.
     String(Box<LongString>),
+    /// A set, in any of its encodings.
+    Set(Set),
 }
 
 // The table stores the object inside a record: two words, whatever the type.
@@ -23,6 +29,8 @@ const _: () = assert!(size_of::<Object>() <= 16);
 pub enum ObjectType {
     /// Strings, integers and bitmaps.
     String,
+    /// Sets.
+    Set,
 }
 
 impl ObjectType {
@@ -31,6 +39,7 @@ impl ObjectType {
     pub const fn name(self) -> &'static str {
         match self {
             Self::String => "string",
+            Self::Set => "set",
         }
     }
 }
@@ -48,6 +57,7 @@ impl Object {
     pub const fn object_type(&self) -> ObjectType {
         match self {
             Self::String(_) => ObjectType::String,
+            Self::Set(_) => ObjectType::Set,
         }
     }
 
@@ -62,15 +72,43 @@ impl Object {
     pub const fn encoding(&self) -> &'static str {
         match self {
             Self::String(_) => crate::StringEncoding::Raw.name(),
+            Self::Set(set) => set.encoding(),
         }
     }
 
-    /// Bytes that the value holds on the heap, all of them: what `MEMORY USAGE` adds to the
-    /// record's own. O(1).
+    /// How many elements it has; the bytes of a string. O(1).
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::String(string) => string.len(),
+            Self::Set(set) => set.len(),
+        }
+    }
+
+    /// Whether it has none. Only a string may be so under a key.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The same value, now, with an owner of its own: what is done to either is not seen in the
+    /// other, and it may travel to another thread. A collection costs O(1) or nearly so, because
+    /// its chunks are shared until they change; a string is copied.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        match self {
+            Self::String(string) => Self::String(Box::new(LongString::from(string.as_slice()))),
+            Self::Set(set) => Self::Set(set.share()),
+        }
+    }
+
+    /// Bytes that the value holds on the heap, all of them, those that it shares too: what `MEMORY
+    /// USAGE` adds to the record's own. O(1).
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         match self {
             Self::String(string) => size_of::<LongString>() + string.heap_bytes(),
+            Self::Set(set) => set.heap_bytes(),
         }
     }
 
@@ -79,6 +117,7 @@ impl Object {
     pub fn as_string(&self) -> Option<&LongString> {
         match self {
             Self::String(string) => Some(string),
+            Self::Set(_) => None,
         }
     }
 
@@ -87,6 +126,25 @@ impl Object {
     pub fn as_string_mut(&mut self) -> Option<&mut LongString> {
         match self {
             Self::String(string) => Some(string),
+            Self::Set(_) => None,
+        }
+    }
+
+    /// The set, if it is one.
+    #[must_use]
+    pub const fn as_set(&self) -> Option<&Set> {
+        match self {
+            Self::Set(set) => Some(set),
+            Self::String(_) => None,
+        }
+    }
+
+    /// The set, if it is one, to be changed.
+    #[must_use]
+    pub const fn as_set_mut(&mut self) -> Option<&mut Set> {
+        match self {
+            Self::Set(set) => Some(set),
+            Self::String(_) => None,
         }
     }
 
@@ -97,6 +155,7 @@ impl Object {
     pub fn free_effort(&self) -> usize {
         match self {
             Self::String(string) => 1 + string.heap_bytes() / FREED_SLICE_BYTES,
+            Self::Set(set) => set.free_effort(),
         }
     }
 
@@ -106,6 +165,7 @@ impl Object {
     pub fn free_slice(&mut self) -> bool {
         match self {
             Self::String(string) => string.free_slice(FREED_SLICE_BYTES),
+            Self::Set(set) => set.free_slice(FREED_SLICE_BYTES),
         }
     }
 }

@@ -34,8 +34,8 @@ const RECORDS_AT_ONCE: usize = 16;
 /// Something large, on its way out.
 enum Doom {
     Object(Object),
-    /// Bytes that were no value of a key: not counted.
-    Bytes(Object),
+    /// No value of a key: bytes, or a share of one. Not counted.
+    Uncounted(Object),
     Table(Box<Table<Object>>),
 }
 
@@ -64,7 +64,14 @@ impl Doomed {
     /// do not count as pending or freed objects.
     pub fn push_bytes(&mut self, bytes: Vec<u8>) {
         if bytes.len() > BYTES_AT_ONCE_MAX {
-            self.queue.push_back(Doom::Bytes(Object::string(bytes)));
+            self.queue.push_back(Doom::Uncounted(Object::string(bytes)));
+        }
+    }
+
+    /// Drops what is no value of a key, a share of one for instance, in the same way, uncounted.
+    pub fn push_uncounted(&mut self, object: Object) {
+        if object.heap_bytes() > DROPPED_AT_ONCE_BYTES_MAX {
+            self.queue.push_back(Doom::Uncounted(object));
         }
     }
 
@@ -116,7 +123,7 @@ impl Doomed {
             let taken = match self.queue.pop_front() {
                 None => return false,
                 Some(Doom::Object(object)) => self.free_object(object, true),
-                Some(Doom::Bytes(object)) => self.free_object(object, false),
+                Some(Doom::Uncounted(object)) => self.free_object(object, false),
                 Some(Doom::Table(table)) => self.free_table(table),
             };
             steps = steps.saturating_sub(taken.max(1));
@@ -132,7 +139,7 @@ impl Doomed {
             self.freed += u64::from(counted);
             return before / STEP_BYTES;
         }
-        self.queue.push_front(if counted { Doom::Object(object) } else { Doom::Bytes(object) });
+        self.queue.push_front(if counted { Doom::Object(object) } else { Doom::Uncounted(object) });
         STEPS_A_UNIT
     }
 
@@ -262,7 +269,7 @@ mod tests {
 
     fn reserved_bytes(doomed: &Doomed) -> usize {
         let bytes = |doom: &Doom| match doom {
-            Doom::Object(object) | Doom::Bytes(object) => object.heap_bytes(),
+            Doom::Object(object) | Doom::Uncounted(object) => object.heap_bytes(),
             Doom::Table(table) => table.bytes_reserved(),
         };
         doomed.queue.iter().map(bytes).sum()

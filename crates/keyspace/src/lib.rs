@@ -58,3 +58,4 @@ pub use random::Random;
 pub use scan::SCAN_POSITION_BITS;
 pub use settings::{EvictionPolicy, ExpiryMode, LazyFree, Settings};
 pub use stats::Stats;
+pub use walk::Walked;

@@ -37,14 +37,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use config::Config;
-use datatypes::Object;
 use datatypes::string::StringBytes;
 use durability::{
     BaseWriter, FileStorage, FsyncPolicy, LogDirectory, LogNames, NewGeneration, OpenMode, Segment,
     Storage, StorageError, TornTail,
 };
 use keyspace::Keyspace;
-use table::Record;
+use table::PayloadRef;
 
 use self::report::SwitchReport;
 use crate::core::Core;
@@ -387,14 +386,24 @@ impl Core {
 
 /// Begins the walk that gives `writer` the keys of this moment.
 fn begin_walk(keyspace: &mut Keyspace, writer: &Rc<RefCell<BaseWriter>>) -> io::Result<()> {
-    let began = keyspace.begin_walk(|db| {
-        let writer = Rc::clone(writer);
-        move |record: Record<'_, Object>| {
-            let value = StringBytes::of(record.payload());
-            let value = value.expect("every value of this version is a string");
-            let expiry = record.expiry().map(|at_ms| at_ms.max(1).unsigned_abs());
-            writer.borrow_mut().string(db as u32, record.key(), &value, expiry);
+    let writer = Rc::clone(writer);
+    let began = keyspace.begin_walk(move |record| {
+        let (db, key) = (record.db as u32, record.key);
+        let mut writer = writer.borrow_mut();
+        let expiry = record.expiry.map(|at_ms| at_ms.max(1).unsigned_abs());
+        if let Some(value) = StringBytes::of(record.payload) {
+            writer.string(db, key, &value, expiry);
+            return None;
         }
+        let PayloadRef::Object(object) = record.payload else {
+            unreachable!("what is embedded is a string")
+        };
+        let add = |words: &[&[u8]]| writer.command(db, words);
+        let rest = object.commands(key, record.from, record.elements, add);
+        if let (None, Some(at_ms)) = (rest, expiry) {
+            writer.expire(db, key, at_ms);
+        }
+        rest
     });
     if began {
         return Ok(());

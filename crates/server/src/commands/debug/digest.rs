@@ -8,7 +8,7 @@
 
 use std::fmt::Write;
 
-use datatypes::Object;
+use datatypes::{Cursor, Element, Object, ObjectType};
 use resp::{Arguments, CommandError, Writer};
 use spec::{Argument, Arity, Reply, shard_of_slot, slot_of};
 use table::{PayloadRef, Record};
@@ -66,16 +66,23 @@ impl Digest {
 /// The digest of a value; `around` goes before it: what else is to count.
 fn of_record(record: Record<'_, Object>, around: &[&[u8]]) -> Digest {
     let expires: &[u8] = if record.expiry().is_some() { b"expires" } else { b"" };
-    let number;
-    let value: &[u8] = match record.payload() {
-        PayloadRef::Bytes(bytes) => bytes,
-        PayloadRef::Int(integer) => {
-            number = integer.to_string();
-            number.as_bytes()
-        }
-        PayloadRef::Object(object) => object.as_string().map_or(&[], |string| string.as_slice()),
-    };
-    Digest::of(&[around, &[expires, value]].concat())
+    let of = |value: &[&[u8]]| Digest::of(&[around, &[expires], value].concat());
+    match record.payload() {
+        PayloadRef::Bytes(bytes) => of(&[bytes]),
+        PayloadRef::Int(integer) => of(&[integer.to_string().as_bytes()]),
+        PayloadRef::Object(object) => match object.object_type() {
+            ObjectType::String => of(&[object.as_string().map_or(&[], |string| string.as_slice())]),
+            ObjectType::Set => {
+                // In whatever order and encoding its members come.
+                let mut all = of(&[b"set"]);
+                object.elements(Cursor::default(), usize::MAX, |element| match element {
+                    Element::Member(member) => all.add(of(&[b"member", &member.text()])),
+                    Element::String(_) => unreachable!("a set has members"),
+                });
+                all
+            }
+        },
+    }
 }
 
 /// `DEBUG DIGEST`: of all databases.
@@ -156,6 +163,9 @@ fn digest_value(
 
 #[cfg(test)]
 mod tests {
+    use datatypes::set::{Limits, Set};
+    use table::{Expiry, Hasher, Payload, Table};
+
     use super::*;
     use crate::commands::debug::tests::debuggable;
 
@@ -198,5 +208,33 @@ mod tests {
         assert_eq!(a, b);
         assert_ne!(a, c);
         assert_eq!(none, format!("+{}", "0".repeat(40)));
+    }
+
+    #[test]
+    fn a_set_has_the_digest_of_its_members_in_any_encoding() {
+        let limits = |listpack_entries_max| Limits {
+            intset_entries_max: 512,
+            listpack_entries_max,
+            listpack_value_bytes_max: 64,
+            hasher: Hasher::new(1),
+        };
+        let mut table: Table<Object> = Table::new(Hasher::new(1));
+        let cases = [
+            ("small", 128, ["a", "b", "1"]),
+            ("large", 0, ["1", "a", "b"]),
+            ("other", 0, ["1", "a", "c"]),
+        ];
+        for (key, entries_max, members) in cases {
+            let mut set = Set::new(b"a", 1, &limits(entries_max));
+            members.iter().for_each(|member| {
+                set.insert(member.as_bytes(), &limits(entries_max));
+            });
+            let hash = table.hash(key.as_bytes());
+            table.set(hash, key.as_bytes(), Payload::Object(Object::Set(set)), Expiry::Never);
+        }
+        let digest =
+            |key: &[u8]| of_record(table.find(table.hash(key), key).expect("is there"), &[]);
+        assert_eq!(digest(b"small"), digest(b"large"));
+        assert_ne!(digest(b"large"), digest(b"other"));
     }
 }

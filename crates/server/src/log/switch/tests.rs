@@ -1,12 +1,19 @@
 //! The log turned on, slice by slice, over the real disk; and what a restart makes of it.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use config::Config;
-use durability::{FileStorage, Storage};
+use datatypes::Object;
+use datatypes::set::{Limits, Set};
+use durability::{BaseWriter, FileStorage, Storage};
+use keyspace::{Effects, Keyspace, Step};
+use table::{Expiry, Hasher, Payload};
 
+use super::{WALK_RECORDS, begin_walk};
 use crate::fixture::{Fixture, FixtureClient};
 use crate::log::recovery::{LOCK_NAME, Recovery};
 
@@ -431,5 +438,56 @@ impl crate::core::Core {
 
     fn switch_generation(&self) -> u64 {
         self.shard.switch.as_ref().expect("the log is being turned on").generation
+    }
+}
+
+#[test]
+fn a_base_has_large_sets_in_slices() {
+    let hasher = Hasher::new(9);
+    let limits = Limits {
+        intset_entries_max: 512,
+        listpack_entries_max: 128,
+        listpack_value_bytes_max: 64,
+        hasher,
+    };
+    let mut keyspace = Keyspace::new(1, hasher, keyspace::Settings::default());
+    let mut effects = Effects::new();
+    for (key, members) in [("large", 20_000), ("small", 100)] {
+        let mut set = Set::new(b"m", 1, &limits);
+        (0..members).for_each(|number| {
+            set.insert(format!("{key}{number}").as_bytes(), &limits);
+        });
+        let mut step = Step { db: 0, now_ms: 1, effects: &mut effects };
+        let set = Payload::Object(Object::Set(set));
+        keyspace.set(&mut step, key.as_bytes(), set, Expiry::At(5000));
+    }
+    let writer = Rc::new(RefCell::new(BaseWriter::new(1, 0, 1)));
+    begin_walk(&mut keyspace, &writer).expect("no walk is under way");
+    let mut slices = 0;
+    let mut most = 0;
+    loop {
+        let before = writer.borrow().buffered_bytes();
+        if !keyspace.walk(WALK_RECORDS) {
+            break;
+        }
+        most = most.max(writer.borrow().buffered_bytes() - before);
+        slices += 1;
+    }
+    // 256 members and their lengths, and what a chunk has more.
+    assert!(slices > 30 && most < 20_000, "{slices} slices, of {most} bytes at most");
+    let writer = writer.borrow();
+    let text = String::from_utf8_lossy(writer.poll_write());
+    for (key, members) in [("large", 20_000), ("small", 100)] {
+        assert_eq!(
+            text.matches(&format!("\r\n{key}")).count()
+                - text.matches(&format!("\r\n{key}\r\n")).count(),
+            members
+        );
+        let expiry = format!("PEXPIREAT\r\n$5\r\n{key}\r\n$4\r\n5000\r\n");
+        assert_eq!(text.matches(&expiry).count(), 1);
+        assert!(
+            !text[text.find(&expiry).expect("is there")..]
+                .contains(&format!("SADD\r\n$5\r\n{key}"))
+        );
     }
 }
