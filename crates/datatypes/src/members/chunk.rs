@@ -88,6 +88,12 @@ impl<const PIECES: usize> Chunk<PIECES> {
         BLOCK_HEAD_BYTES + self.block.slice.len() + outside
     }
 
+    /// What dropping it costs, in chunks without anything outside: it is one allocation, but each
+    /// long piece is another, and on lines of its own.
+    pub(super) fn free_effort(&self) -> usize {
+        1 + self.head().outside.as_ref().map_or(0, |outside| outside.places.len())
+    }
+
     /// The entry whose first piece is `member`.
     #[inline]
     pub(super) fn find(&self, hash: Hash, member: &Packed<'_>) -> Option<usize> {

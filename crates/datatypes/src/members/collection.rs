@@ -126,7 +126,8 @@ impl<const PIECES: usize> Members<PIECES> {
         self.chunks().flat_map(Chunk::entries)
     }
 
-    /// Lets go of about `chunks` chunks, each up to 128 entries, and frees those that nobody shares.
+    /// Lets go of about `chunks` chunks, or of fewer that have much outside, and frees those that
+    /// nobody shares.
     /// True when all are gone. The value is garbage from the first call on: to be freed further, or
     /// dropped, and asked for nothing but its heap bytes.
     pub fn free_slice(&mut self, chunks: usize) -> bool {
@@ -141,7 +142,7 @@ impl<const PIECES: usize> Members<PIECES> {
             while left > 0 {
                 let Some(chunk) = own.pop() else { break };
                 self.heap_bytes = self.heap_bytes.saturating_sub(chunk.heap_bytes());
-                left -= 1;
+                left = left.saturating_sub(chunk.free_effort());
             }
             if left == 0 {
                 self.root.push(page);
