@@ -3,6 +3,7 @@
 //! ```text
 //! object      the move-only value that the table holds when a value is not embedded in its record
 //! emission    a value as its elements, or as the commands that make it, in slices
+//! list/       lists: one listpack, or a tree of shared chunks
 //! packed/     small collections in one allocation, in Redis' own bytes
 //! members/    large collections of distinct members: the base of sets and hashes
 //! set/        sets, in the encodings that Redis has
@@ -23,6 +24,7 @@ mod emission;
 mod glob;
 pub mod lcs;
 pub mod members;
+pub mod list;
 mod object;
 pub mod packed;
 #[cfg(test)]

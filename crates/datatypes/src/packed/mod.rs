@@ -31,3 +31,9 @@ fn bytes_of_hex(hex: &str) -> Vec<u8> {
     let pair = |at| u8::from_str_radix(&hex[at..at + 2], 16).expect("two hexadecimal digits");
     (0..hex.len()).step_by(2).map(pair).collect()
 }
+
+/// What the tests of other modules take from those of this one.
+#[cfg(test)]
+pub(crate) mod tests {
+    pub(crate) use super::listpack::tests::random_value;
+}
