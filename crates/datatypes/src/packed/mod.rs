@@ -5,6 +5,7 @@
 //! entry       one value of a listpack: its encodings
 //! listpack    a sequence of values: small lists, hashes, sets, sorted sets; chunks of large lists
 //! intset      sorted integers: sets of them
+//! lzf         the compression that Redis knows
 //! either      a small form or a large one behind one pointer
 //! ```
 //!
@@ -16,6 +17,7 @@ mod either;
 mod entry;
 mod intset;
 mod listpack;
+pub mod lzf;
 
 pub use buffer::{BUFFER_BYTES_MAX, Buffer, bytes_of_class};
 pub use either::{PackedOr, PackedOrMut, PackedOrOwned, PackedOrRef};
