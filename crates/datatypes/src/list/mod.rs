@@ -62,7 +62,7 @@ pub struct List {
 }
 
 /// Chunks freed by one call of [`List::free_slice`]: some 0.05 ms.
-const FREED_SLICE_CHUNKS: usize = 256;
+const FREED_SLICE_CHUNKS: usize = 128;
 
 /// Bytes of a large element freed by one call, as for a string.
 const FREED_SLICE_BYTES: usize = 512 << 10;

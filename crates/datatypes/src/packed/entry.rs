@@ -84,6 +84,19 @@ impl<'a> Entry<'a> {
     }
 }
 
+/// Bytes of the entry at the start of `bytes`, with its back length, if one is there: what walking
+/// past it takes.
+#[inline]
+pub(super) fn skip(bytes: &[u8]) -> Option<usize> {
+    let first = *bytes.first()?;
+    Some(match first {
+        0..=0x7f => 2,
+        // up to 63 bytes, so the back length is one byte
+        0x80..=0xbf => usize::from(first & 0x3f) + 2,
+        _ => total_bytes(Entry::read(bytes)?.1),
+    })
+}
+
 impl PartialEq<[u8]> for Entry<'_> {
     fn eq(&self, other: &[u8]) -> bool {
         match self {

@@ -20,7 +20,7 @@
 use std::ptr::NonNull;
 
 use super::buffer::{BUFFER_BYTES_MAX, Buffer};
-use super::entry::{END, Encoded, Entry, read_back, total_bytes};
+use super::entry::{END, Encoded, Entry, read_back, skip, total_bytes};
 
 /// Bytes before the first entry.
 const HEADER_BYTES: usize = 6;
@@ -141,7 +141,8 @@ impl Listpack {
     #[inline]
     #[must_use]
     pub fn next(&self, position: Position) -> Option<Position> {
-        self.read(position).1
+        let next = self.end_of(position);
+        (next < self.end()).then_some(Position(next))
     }
 
     /// The entry before `position`.
@@ -349,8 +350,7 @@ impl Listpack {
 
     /// Where the entry at `position` ends, back length included.
     fn end_of(&self, position: Position) -> usize {
-        let (_, bytes) = Entry::read(&self.as_bytes()[position.0..]).expect(POSITION);
-        position.0 + total_bytes(bytes)
+        position.0 + skip(&self.as_bytes()[position.0..]).expect(POSITION)
     }
 
     /// The entry that ends at `end`.
@@ -359,7 +359,10 @@ impl Listpack {
         if end == HEADER_BYTES {
             return None;
         }
-        let bytes = read_back(&self.as_bytes()[..end]).expect(POSITION);
+        let bytes = match self.as_bytes()[end - 1] {
+            short @ 0..=0x7f => usize::from(short),
+            _ => read_back(&self.as_bytes()[..end]).expect(POSITION),
+        };
         Some(Position(end - total_bytes(bytes)))
     }
 }
