@@ -2,11 +2,10 @@
 //!
 //! With arguments it prints bytes an element, used and resident, of that many lists of elements of
 //! 16 bytes in a table, keys counted in: one filling a process, so that none inherits free memory.
-//! Without, it prints nanoseconds an operation on one large list and on 10,000 small ones; the longest
-//! single operations on a list of 10 M elements, a share and a trim of it among them. Times are of
-//! the thread's CPU, so that neighbours do not show.
+//! Without, it prints nanoseconds an operation on one large list and on 10,000 small ones, and the
+//! longest single operations on a list of 10 M elements, a share and a trim of it among them. Times
+//! are of the thread's CPU, so that neighbours do not show.
 
-use std::hint::black_box;
 use std::io;
 use std::ops::ControlFlow;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  pointer, lowest bit 0: the allocation of a listpack     (all of a small collection)
-//!           lowest bit 1: a box of the large form          (a table, a tree, a directory of chunks)
+//!           lowest bit 1: a box of the large form         (a table, a tree, a directory of chunks)
 //! ```
 //! Both are aligned to 8, so the lowest bit is free. A record of the table holds two words, of
 //! which the type takes one: with an enum in the other, a small collection would need an allocation
@@ -73,7 +73,7 @@ impl<Large> PackedOr<Large> {
     /// What it holds.
     #[inline]
     #[must_use]
-    pub fn get(&self) -> PackedOrRef<'_, Large> {
+    pub fn view(&self) -> PackedOrRef<'_, Large> {
         if self.is_packed() {
             // SAFETY: a listpack is one pointer to its allocation (`repr(transparent)` down to it),
             // and the word here is that pointer, owned, as long as the lowest bit is 0.
@@ -87,14 +87,14 @@ impl<Large> PackedOr<Large> {
     /// What it holds, to be changed.
     #[inline]
     #[must_use]
-    pub fn get_mut(&mut self) -> PackedOrMut<'_, Large> {
+    pub fn view_mut(&mut self) -> PackedOrMut<'_, Large> {
         if self.is_packed() {
             let mut word = NonNull::from(&mut self.pointer).cast::<Listpack>();
-            // SAFETY: as in `get`; whatever the caller puts there is a listpack too, whose pointer
+            // SAFETY: as in `view`; whatever the caller puts there is a listpack too, whose pointer
             // has the lowest bit 0. The borrow is exclusive.
             PackedOrMut::Packed(unsafe { word.as_mut() })
         } else {
-            // SAFETY: as in `get`, and the borrow is exclusive.
+            // SAFETY: as in `view`, and the borrow is exclusive.
             PackedOrMut::Large(unsafe { self.large().as_mut() })
         }
     }
@@ -144,7 +144,7 @@ impl<Large> Drop for PackedOr<Large> {
 
 impl<Large: std::fmt::Debug> std::fmt::Debug for PackedOr<Large> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.get().fmt(formatter)
+        self.view().fmt(formatter)
     }
 }
 
@@ -157,17 +157,17 @@ mod tests {
         assert_eq!(size_of::<Option<PackedOr<Vec<u8>>>>(), 8);
         let mut value: PackedOr<Vec<u8>> = PackedOr::from(Listpack::new());
         for number in 0..100 {
-            let PackedOrMut::Packed(listpack) = value.get_mut() else { panic!("it is small") };
+            let PackedOrMut::Packed(listpack) = value.view_mut() else { panic!("it is small") };
             listpack.push_back(format!("element {number}").as_bytes());
         }
-        let PackedOrRef::Packed(listpack) = value.get() else { panic!("it is small") };
+        let PackedOrRef::Packed(listpack) = value.view() else { panic!("it is small") };
         assert_eq!(listpack.len(), 100);
         let PackedOrOwned::Packed(listpack) = value.into_inner() else { panic!("it is small") };
 
         let mut value = PackedOr::from(Box::new(listpack.as_bytes().to_vec()));
-        let PackedOrMut::Large(bytes) = value.get_mut() else { panic!("it is large") };
+        let PackedOrMut::Large(bytes) = value.view_mut() else { panic!("it is large") };
         bytes.push(7);
-        let PackedOrRef::Large(bytes) = value.get() else { panic!("it is large") };
+        let PackedOrRef::Large(bytes) = value.view() else { panic!("it is large") };
         assert_eq!(bytes.len(), listpack.bytes() + 1);
         drop(value);
         let value: PackedOr<Vec<u8>> = PackedOr::from(Box::default());

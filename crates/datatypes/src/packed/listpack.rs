@@ -435,4 +435,4 @@ fn count_checked(bytes: &[u8]) -> Option<usize> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

@@ -5,9 +5,9 @@
 //! lllooooo oooooooo             l + 2 bytes (3 to 8), from o + 1 bytes back       (l from 1 to 6)
 //! 111ooooo llllllll oooooooo    l + 9 bytes (9 to 264), from o + 1 bytes back
 //! ```
-//! A copy may overlap what it writes: a distance of 1 repeats one byte. What is compressed here need
-//! not be what liblzf makes of the same bytes, only mean the same: a table of the last places of
-//! three bytes finds copies, the first fit is taken.
+//! A copy may overlap what it writes: a distance of 1 repeats one byte. What is compressed here
+//! need not be what liblzf makes of the same bytes, only mean the same: a table of the last places
+//! of three bytes finds copies, the first fit is taken.
 
 /// Bytes of a copy at most.
 const COPIED_MAX: usize = 264;
@@ -131,7 +131,7 @@ fn slot_of([a, b, c]: [u8; 3]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::{compress, decompress};
-    use crate::packed::bytes_of_hex;
+    use crate::packed::samples::bytes_of_hex;
     use crate::seeded::random;
 
     fn sample(state: &mut u64) -> Vec<u8> {

@@ -18,6 +18,8 @@ mod entry;
 mod intset;
 mod listpack;
 pub mod lzf;
+#[cfg(test)]
+pub(crate) mod samples;
 
 pub use buffer::{BUFFER_BYTES_MAX, Buffer, bytes_of_class};
 pub use either::{PackedOr, PackedOrMut, PackedOrOwned, PackedOrRef};
@@ -26,16 +28,3 @@ pub use intset::Intset;
 pub use listpack::{
     LISTPACK_BYTES_MAX, LISTPACK_BYTES_MIN, Listpack, ListpackIter, Malformed, Position,
 };
-
-/// The bytes that `hex` spells.
-#[cfg(test)]
-fn bytes_of_hex(hex: &str) -> Vec<u8> {
-    let pair = |at| u8::from_str_radix(&hex[at..at + 2], 16).expect("two hexadecimal digits");
-    (0..hex.len()).step_by(2).map(pair).collect()
-}
-
-/// What the tests of other modules take from those of this one.
-#[cfg(test)]
-pub(crate) mod tests {
-    pub(crate) use super::listpack::tests::random_value;
-}

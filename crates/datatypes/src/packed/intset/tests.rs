@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::{Intset, Malformed};
-use crate::packed::bytes_of_hex;
+use crate::packed::samples::bytes_of_hex;
 use crate::seeded::random;
 
 #[test]

@@ -1,21 +1,6 @@
 use super::{Entry, LISTPACK_BYTES_MIN, Listpack, Malformed, UNKNOWN};
-use crate::packed::bytes_of_hex;
+use crate::packed::samples::{bytes_of_hex, random_value};
 use crate::seeded::random;
-
-/// A value of any encoding: integers of all widths, strings of all lengths, what only looks like
-/// an integer.
-pub(crate) fn random_value(state: &mut u64) -> Vec<u8> {
-    match random(state) % 8 {
-        0..=3 => (random(state).cast_signed() >> (random(state) % 64)).to_string().into_bytes(),
-        4 => [&b"-0"[..], b"007", b"", b"+1", b"9223372036854775808"][random(state) as usize % 5]
-            .to_vec(),
-        5 => vec![random(state) as u8; (random(state) % 300) as usize],
-        6 if random(state).is_multiple_of(8) && !cfg!(miri) => {
-            vec![random(state) as u8; (random(state) % 20_000) as usize]
-        }
-        _ => format!("element:{}", random(state) % 1000).into_bytes(),
-    }
-}
 
 /// That `listpack` holds the values of `twin`, read in every way.
 fn assert_same(listpack: &Listpack, twin: &[Vec<u8>]) {
@@ -144,9 +129,10 @@ fn bytes_are_those_of_redis() {
     assert_eq!(
         listpack.as_bytes(),
         bytes_of_hex(
-            "8f0000001a00000101017f01c08002dfff02d00002cfff02f1ffef03f1001003f1ff7f03f1008003f200800004\
-         f2ffff7f04f200008004f30000800005f3ffffff7f05f30000008005f4000000800000000009\
-         f4ffffffffffffff7f09f40000000000000080099339323233333732303336383534373735383038148230310382\
+            "8f0000001a00000101017f01c08002dfff02d00002cfff02f1ffef03f1001003f1ff7f03f1008003\
+         f200800004f2ffff7f04f200008004f30000800005f3ffffff7f05f30000008005f4000000800000000009\
+         f4ffffffffffffff7f09f4000000000000008009933932323333373230333638353437373538303814\
+         8230310382\
          2d3003800182203103822b3103ff",
         )
     );

@@ -3,7 +3,7 @@ use std::ops::ControlFlow;
 
 use super::{Direction, End, List, ListLimits};
 use crate::packed::PackedOrRef;
-use crate::packed::tests::random_value;
+use crate::packed::samples::random_value;
 use crate::seeded::random;
 
 type Twin = VecDeque<Vec<u8>>;
@@ -19,7 +19,7 @@ fn all(list: &List) -> Twin {
 
 /// What the counts of the tree say is what is there.
 fn assert_counts(list: &List) {
-    let PackedOrRef::Large(tree) = list.form.get() else { return };
+    let PackedOrRef::Large(tree) = list.form.view() else { return };
     let chunks: Vec<_> = (0..tree.chunks()).map(|ordinal| tree.get(ordinal)).collect();
     assert_eq!(chunks.iter().map(|chunk| chunk.len()).sum::<usize>(), tree.elements());
     assert!(chunks.iter().all(|chunk| chunk.len() > 0), "no chunk is empty");
@@ -286,7 +286,7 @@ fn a_series_of_pushes_makes_the_chunks_of_redis() {
         let element = format!("element:{number:08}");
         list.push(End::Back, [element.as_bytes()].into_iter(), limits);
     }
-    let PackedOrRef::Large(tree) = list.form.get() else { panic!("it is large") };
+    let PackedOrRef::Large(tree) = list.form.view() else { panic!("it is large") };
     let chunks: Vec<_> =
         (0..tree.chunks()).filter_map(|ordinal| tree.get(ordinal).packed()).collect();
     assert_eq!(chunks.iter().map(|chunk| chunk.len()).collect::<Vec<_>>(), [454, 454, 92]);
