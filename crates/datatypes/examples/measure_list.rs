@@ -6,6 +6,7 @@
 //! longest single operations on a list of 10 M elements, a share and a trim of it among them. Times
 //! are of the thread's CPU, so that neighbours do not show.
 
+use std::hint::black_box;
 use std::io;
 use std::ops::ControlFlow;
 use std::time::Duration;
