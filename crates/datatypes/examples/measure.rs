@@ -1,13 +1,13 @@
 //! Measures large collections: `cargo run --release -p datatypes --example measure [members]`.
 //!
-//! Prints, for members of 16 bytes and for integers of 30 bits: bytes a member, as counted and as the
-//! allocator has them, in collections of 600, of 500,000, and of `members` (5 million if not said);
-//! CPU time of adding, finding, not finding, drawing at random, taking out; how long sharing takes,
-//! and how much longer the slowest writes take while a share is held. Times are of the thread's CPU,
-//! so that neighbours do not show.
+//! Prints, for members of 16 bytes and for integers of 30 bits: bytes a member, as counted and as
+//! the allocator has them, in collections of 600, of 500,000, and of `members` (5 million if not
+//! said); CPU time of adding, finding, not finding, drawing at random, taking out; how long
+//! sharing takes, and how much longer the slowest writes take while a share is held. Times are of
+//! the thread's CPU, so that neighbours do not show.
 
 use std::hint::black_box;
-use std::io::{self, Write as _};
+use std::io;
 use std::time::Duration;
 
 use datatypes::members::Members;

@@ -5,9 +5,9 @@
 //! time: the table, a command that took it out (GETDEL, RENAME), or the queue of doomed values.
 //!
 //! What a value owes, whatever its type, is what `impl Object` says, here and in `emission`; why is
-//! on the page `docs/values.md`. A further type adds one variant here and in [`ObjectType`], a folder
-//! of its own, and whatever the compiler then asks for: no `match` over types has an arm that passes
-//! over those to come.
+//! on the page `docs/values.md`. A further type adds one variant here and in [`ObjectType`], a
+//! folder of its own, and whatever the compiler then asks for: no `match` over types has an arm
+//! that passes over those to come.
 
 use crate::LongString;
 use crate::set::Set;

@@ -54,8 +54,8 @@ pub struct Walked<'a> {
     pub elements: usize,
 }
 
-/// What receives the records of a walk, and those that wait. The sinks of the tables and the keyspace
-/// share it, each borrowing it only for the length of a call.
+/// What receives the records of a walk, and those that wait. The sinks of the tables and the
+/// keyspace share it, each borrowing it only for the length of a call.
 type SharedSink = Rc<RefCell<Receiving<dyn FnMut(Walked<'_>) -> Option<Cursor>>>>;
 
 struct Receiving<Sink: ?Sized> {
@@ -86,9 +86,10 @@ enum Place {
 
 impl Keyspace {
     /// Begins a walk over the records of this moment. Each is handed to `sink` exactly once, in its
-    /// state of this moment, from [`Keyspace::walk`] or from within the call that is about to change
-    /// it; but a large collection in slices, from [`Keyspace::walk`] only. `sink` takes about as many
-    /// elements as [`Walked`] says, and returns where to go on: `None` once it has the last.
+    /// state of this moment, from [`Keyspace::walk`] or from within the call that is about to
+    /// change it; but a large collection in slices, from [`Keyspace::walk`] only. `sink` takes
+    /// about as many elements as [`Walked`] says, and returns where to go on: `None` once it has
+    /// the last.
     ///
     /// False: it could not begin, because a walk is under way or one that was ended early is still
     /// being cleared by [`Keyspace::maintain`].

@@ -5,9 +5,9 @@
 //! for a member of 16. Here a member costs its own bytes and about four more:
 //!
 //! ```text
-//!  position --first bits--> root --next bits--> page --next bits--> chunk --fingerprint--> entry
-//!                           8 B a              16 B a              64 to 128               2 B and
-//!                           page               chunk               entries                 its bytes
+//!  position --bits--> root --bits--> page --bits--> chunk --fingerprint--> entry
+//!                     8 B a         16 B a         64 to 128               2 B and
+//!                     page          chunk          entries                 its bytes
 //! ```
 //!
 //! * **A chunk** (`chunk`) is one allocation of up to [`CHUNK_ENTRIES_MAX`] entries: fingerprints,

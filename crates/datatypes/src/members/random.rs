@@ -2,9 +2,9 @@
 //!
 //! A draw names a place, and there are more places than members: if nobody is there, another is
 //! drawn. What is behind one slot of the root counts as `2^bits * 128` places. A page that spans
-//! several slots of the root, or a chunk that spans several of its page, has its members spread over
-//! the places of all of them, each at exactly one; so it does not matter how deep anything lies.
-//! About one draw in three hits, one in eight at worst.
+//! several slots of the root, or a chunk that spans several of its page, has its members spread
+//! over the places of all of them, each at exactly one; so it does not matter how deep anything
+//! lies. About one draw in three hits, one in eight at worst.
 
 use std::collections::BTreeSet;
 

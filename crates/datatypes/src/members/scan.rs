@@ -1,8 +1,8 @@
 //! Going through the members in the order of their positions, in slices.
 //!
-//! A position is that of a hash, so the way is the same whatever chunks did meanwhile: a member that
-//! is there from the first call to the last is handed over. One that is handed over twice can only
-//! be one that was taken out and came again.
+//! A position is that of a hash, so the way is the same whatever chunks did meanwhile: a member
+//! that is there from the first call to the last is handed over. One that is handed over twice can
+//! only be one that was taken out and came again.
 
 use table::POSITION_BITS;
 

@@ -49,8 +49,8 @@ impl Set {
         set
     }
 
-    /// Gives an intset that became too long, or that is to take what is no integer, the form that it
-    /// must have; and a listpack that is to take `member` and cannot.
+    /// Gives an intset that became too long, or that is to take what is no integer, the form that
+    /// it must have; and a listpack that is to take `member` and cannot.
     pub(super) fn make_room_for(&mut self, member: &[u8], limits: &Limits) {
         let form = match self {
             Self::Integers(integers) => {
