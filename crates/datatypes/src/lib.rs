@@ -23,8 +23,8 @@ pub mod bits;
 mod emission;
 mod glob;
 pub mod lcs;
-pub mod members;
 pub mod list;
+pub mod members;
 mod object;
 pub mod packed;
 #[cfg(test)]

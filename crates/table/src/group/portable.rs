@@ -12,6 +12,10 @@ const LOW_SEVEN: u64 = 0x7f7f_7f7f_7f7f_7f7f;
 /// The positions in `group` that hold `byte`.
 #[inline]
 #[must_use]
+#[cfg_attr(
+    all(target_arch = "x86_64", not(miri)),
+    expect(unreachable_pub, reason = "only tests have it where there is SSE2")
+)]
 pub fn matches(group: &[u8; GROUP_BYTES], byte: u8) -> Matches {
     let (halves, _) = group.as_chunks::<8>();
     let pattern = u64::from_le_bytes([byte; 8]);
