@@ -68,11 +68,11 @@ fn declarations(source: &Source, kind: &str) -> Vec<Declared> {
             .iter()
             .find(|(_, line)| constant_of(line, kind).is_some())
             .map_or(usize::MAX, |(number, _)| *number);
-        let name = lines[at..]
+        // The first literal of a declaration is the name.
+        let name = source
+            .literals
             .iter()
-            .take_while(|(number, _)| *number < end)
-            .find(|(_, line)| line.contains("Spec::new(") || line.trim().starts_with("spec:"))
-            .and_then(|(from, _)| source.literals.iter().find(|(line, _)| line >= from))
+            .find(|(line, _)| line >= number)
             .filter(|(line, _)| *line < end)
             .map(|(_, name)| name.to_ascii_lowercase());
         found.push(Declared { path: source.path.clone(), line: *number, constant, name });

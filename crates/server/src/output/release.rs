@@ -301,7 +301,7 @@ fn may_be_logged(message: &Message) -> bool {
 /// Replaces the replies of a message's writes by `error`, except where they are errors already.
 fn refuse_writes(work: &mut Work, error: &CommandError) {
     if let Some(stage) = work.runs.sole_stage_mut() {
-        stage.refused = Some(error.clone());
+        stage.report.refused = Some(error.clone());
     }
     let replies = std::mem::take(&mut work.reply);
     let mut reader = ReplyReader::new();

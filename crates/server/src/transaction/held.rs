@@ -127,11 +127,11 @@ impl Core {
     pub(crate) fn handle_stage(&mut self, mut stage: Box<Stage>, reply: &[u8]) {
         let id = stage.id;
         if let Some(held) = self.held.get_mut(&id) {
-            held.coming.replies.add_bytes(stage.index, reply, &stage.shares);
+            held.coming.replies.add_bytes(stage.index, reply, &stage.report.shares);
             held.coming.lent.append(&mut stage.lent);
-            held.dirty |= stage.dirty;
-            if stage.refused.is_some() {
-                held.refused = stage.refused.take();
+            held.dirty |= stage.report.dirty;
+            if stage.report.refused.is_some() {
+                held.refused = stage.report.refused.take();
             }
         }
         self.spare.keep_stage(stage);

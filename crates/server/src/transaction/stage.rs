@@ -40,9 +40,15 @@ pub(crate) struct Stage {
     pub(crate) lining: Option<Lining>,
     /// The last stage: the participants that log a part, and the shard lets go.
     pub(crate) settle: Option<Participants>,
+    /// What its home is told when it was run.
+    pub(crate) report: StageReport,
+}
+
+/// What the home of a transaction is told of a stage, besides replies and values.
+pub(crate) struct StageReport {
     /// A watched key was touched.
     pub(crate) dirty: bool,
-    /// Once its commands were run.
+    /// What the commands that are shares of a transaction's took.
     pub(crate) shares: Shares,
     /// Why the part that settled it is not in the log: it refuses writes.
     pub(crate) refused: Option<CommandError>,
@@ -62,9 +68,7 @@ impl Default for Stage {
             lent: Vec::new(),
             lining: None,
             settle: None,
-            dirty: false,
-            shares: Shares::new(),
-            refused: None,
+            report: StageReport { dirty: false, shares: Shares::new(), refused: None },
         }
     }
 }
@@ -116,7 +120,7 @@ impl Core {
         reply: &mut Vec<u8>,
     ) {
         if let Some(watcher) = stage.watcher.take() {
-            stage.dirty = self.shard.end_watcher(watcher, self.time.unix_ms());
+            stage.report.dirty = self.shard.end_watcher(watcher, self.time.unix_ms());
         }
         self.crowd.add_stage(self.time.unix_ms());
         let (id, now_ms) = (stage.id, stage.now_ms);
@@ -127,7 +131,7 @@ impl Core {
         self.shard.take_over(&mut stage.done, &mut logged, now_ms);
         if !commands.is_empty() {
             let mut sink = Sink::Kept { commands: &mut logged, now_ms };
-            stage.shares = self.run_staged(work, commands, reply, &mut sink);
+            stage.report.shares = self.run_staged(work, commands, reply, &mut sink);
         }
         for lent in &mut stage.lent {
             self.lend(lent, now_ms, &mut logged);

@@ -65,7 +65,7 @@ fn logging(shards: usize) -> (Fixture, Vec<Rc<Cell<bool>>>) {
     for (shard, disk) in disks.iter().enumerate() {
         let file = Box::new(Disk { is_full: Rc::clone(disk) });
         let segment = Segment::resume(0, FsyncPolicy::No, 0);
-        server.cores[shard].shard.log.turn_on(shard as u16, file, segment, 0);
+        server.cores[shard].shard.turn_log_on(shard as u16, file, segment, 0);
     }
     (server, disks)
 }

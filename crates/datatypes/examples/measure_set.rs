@@ -1,4 +1,4 @@
-//! Measures large collections: `cargo run --release -p datatypes --example measure [members]`.
+//! Measures large collections: `cargo run --release -p datatypes --example measure_set [members]`.
 //!
 //! Prints, for members of 16 bytes and for integers of 30 bits: bytes a member, as counted and as
 //! the allocator has them, in collections of 600, of 500,000, and of `members` (5 million if not
