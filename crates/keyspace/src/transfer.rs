@@ -25,13 +25,21 @@ impl Keyspace {
     /// A record for whoever only reads its value elsewhere, to be let go of there; or the record
     /// itself, which has to come back, where a copy would take long. Says whether it is a copy.
     ///
-    /// The one place that decides what a read borrows.
+    /// The one place that decides what a read borrows. `touch`: it is an access of the record that
+    /// stays here, for LRU and LFU; hits and misses are counted where the value is read.
     pub fn lend_to_read(
         &mut self,
         step: &mut Step<'_>,
         key: &[u8],
+        touch: bool,
     ) -> Option<(Taken<Object>, bool)> {
-        let record = self.find(step, key)?;
+        let mut record = self.find(step, key)?;
+        if touch {
+            let before = record.access();
+            let access = self.clock.touched(before, &mut self.random);
+            record = self.find(step, key)?;
+            record.set_access(access);
+        }
         let is_copy = match record.payload() {
             PayloadRef::Bytes(_) | PayloadRef::Int(_) => true,
             PayloadRef::Object(Object::String(string)) => {

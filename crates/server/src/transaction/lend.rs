@@ -59,13 +59,18 @@ pub(crate) struct Guests {
 }
 
 impl Core {
-    /// Lends the value of a key that the borrower holds.
-    pub(crate) fn lend(&mut self, lent: &mut Lent, now_ms: i64, logged: &mut LoggedCommands) {
+    /// Lends the value of a key that the borrower holds. `touch`: reading it is an access.
+    pub(crate) fn lend(
+        &mut self,
+        lent: &mut Lent,
+        (now_ms, touch): (i64, bool),
+        logged: &mut LoggedCommands,
+    ) {
         let Lent { loan, value, is_copy, .. } = lent;
         let shard = &mut self.shard;
         let mut step = Step { db: loan.db as usize, now_ms, effects: &mut shard.effects };
         if loan.reads {
-            let read = shard.keyspace.lend_to_read(&mut step, &loan.key);
+            let read = shard.keyspace.lend_to_read(&mut step, &loan.key, touch);
             // What is not there need not come back either.
             *is_copy = read.as_ref().is_none_or(|(_, is_copy)| *is_copy);
             *value = read.map(|(value, _)| value);
@@ -130,6 +135,7 @@ impl Core {
         self.shard.effects.clear();
         // Huge values that nobody wants any more are freed in slices, in the background.
         self.shard.keyspace.doomed_mut().take_over(keyspace.doomed_mut());
+        self.shard.keyspace.take_stats_over(&mut keyspace);
         guests.keyspace = Some(keyspace);
         self.guests = guests;
         if self.statistics.is_notable(took_ns) {
@@ -255,6 +261,25 @@ mod tests {
         of_one.extend(of(&["rename_from"], one));
         assert_eq!(told(0), of_one);
         assert_eq!(told(1), of(&["set", "rename_to"], other));
+    }
+
+    #[test]
+    fn reads_of_what_was_lent_count_and_are_accesses_where_it_lives() {
+        let (mut server, client, one, other) = server();
+        server.ask(client, "CONFIG SET maxmemory-policy allkeys-lfu");
+        server.ask(client, "CONFIG SET lfu-log-factor 0");
+        server.ask(client, &format!("SET {other} v"));
+        let counted = |server: &Fixture| {
+            let stats = server.cores.iter().map(|core| *core.shard.keyspace.stats());
+            stats.fold((0, 0), |sum, it| (sum.0 + it.hits, sum.1 + it.misses))
+        };
+        let before = counted(&server);
+        assert_eq!(server.ask(client, &format!("COPY {other} {one}")), ":1\r\n");
+        assert_eq!(server.ask(client, &format!("COPY {other}none {one}")), ":0\r\n");
+        let (hits, misses) = counted(&server);
+        assert_eq!((hits - before.0, misses - before.1), (1, 1));
+        // A new key has 5.
+        assert_eq!(server.ask(client, &format!("OBJECT FREQ {other}")), ":6\r\n");
     }
 
     #[test]

@@ -133,8 +133,9 @@ impl Core {
             let mut sink = Sink::Kept { commands: &mut logged, now_ms };
             stage.report.shares = self.run_staged(work, commands, reply, &mut sink);
         }
+        let touch = !work.client.no_touch;
         for lent in &mut stage.lent {
-            self.lend(lent, now_ms, &mut logged);
+            self.lend(lent, (now_ms, touch), &mut logged);
         }
         let Some(participants) = stage.settle else {
             return self.shard.held_logs.keep(id, logged);
