@@ -89,9 +89,14 @@ pub enum Across {
         /// How.
         merge: Merge,
     },
-    /// Its first argument is a cursor that names a shard: see
-    /// [`cursor_shard`](crate::cursor_shard).
-    Cursor,
+    /// Its first argument is a cursor over all shards. Those that [`cursor_shards`] names run it
+    /// with all its arguments, and where these are several the replies merge.
+    ///
+    /// [`cursor_shards`]: crate::cursor_shards
+    Cursor {
+        /// How.
+        merge: Merge,
+    },
 }
 
 impl Across {
@@ -178,7 +183,8 @@ mod tests {
     fn a_command_says_what_it_is_about() {
         for command in FAMILIES.iter().flat_map(|family| family.iter()).chain(DEBUG_COMMANDS) {
             let (spec, has_keys) = (&command.spec, !command.spec.keys.is_empty());
-            let is_wide = matches!(command.across, Across::Everywhere { .. } | Across::Cursor);
+            let is_wide =
+                matches!(command.across, Across::Everywhere { .. } | Across::Cursor { .. });
             assert_eq!(spec.subject == Subject::Keys, has_keys, "{}", spec.name);
             assert_eq!(spec.subject == Subject::Everything, is_wide, "{}", spec.name);
             let hides = |key: &spec::KeySpec| key.flags.has(KeyFlags::INCOMPLETE);

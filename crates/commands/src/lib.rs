@@ -29,7 +29,7 @@ use spec::Spec;
 
 pub use command::{Across, Outcome, Run, RunReplies, RunWaits, ShardCommand};
 pub use context::{CommandLimits, ShardContext, ShardPlace};
-pub use cursor::cursor_shard;
+pub use cursor::cursor_shards;
 pub use merge::{Merge, Replies};
 pub use wait::{Otherwise, Wait, parse_timeout};
 

@@ -9,6 +9,7 @@
 //! Ok            +OK +OK                   +OK
 //! InOrder       *2 a c   *1 b             *3 a b c        by the part that each key went to
 //! Concatenate   *2 a c   *1 b             *3 a c b
+//! Pages         [:10 :4 $2 a..] [:10 :3 $0 b..]   [$0 a..b..]
 //! RandomKey     *2 :10 x  *2 :90 y        y, nine times of ten
 //! ```
 
@@ -25,6 +26,10 @@ pub enum Merge {
     InOrder,
     /// Arrays, one after the other, in the order of the shards.
     Concatenate,
+    /// Each part is a page: how many elements were asked for, how many of these it used (all if it
+    /// has more), the cursor to go on with after it, and an array. The pages are strung together as
+    /// far as all fit into what was asked for, and the cursor is that of the last one.
+    Pages,
     /// Each part is its number of keys and one of them, or null: one of these, by weight.
     RandomKey,
 }
@@ -61,6 +66,7 @@ impl Merge {
             Self::Ok => writer.raw(parts.first().copied().unwrap_or(b"+OK\r\n")),
             Self::InOrder => in_order(parts, order, &mut writer),
             Self::Concatenate => concatenate(parts, &mut writer),
+            Self::Pages => pages(parts, &mut writer),
             Self::RandomKey => random_key(parts, random, &mut writer),
         }
     }
@@ -109,6 +115,48 @@ fn concatenate(replies: &[&[u8]], writer: &mut Writer<'_>) {
     for part in replies.iter().map(elements) {
         writer.raw(part);
     }
+}
+
+/// A page of a walk, as its shard replied it.
+struct Page<'a> {
+    /// How many elements were asked for: the same for all.
+    asked: u64,
+    /// How many of these it used.
+    used: u64,
+    /// Where to go on after it.
+    cursor: &'a [u8],
+    /// An array.
+    found: &'a [u8],
+}
+
+impl<'a> Page<'a> {
+    fn parse(reply: &'a [u8]) -> Option<Self> {
+        let (_, mut rest) = header(reply)?;
+        let asked = integer(split_reply(&mut rest)?).max(0).unsigned_abs();
+        let used = integer(split_reply(&mut rest)?).max(0).unsigned_abs();
+        let cursor = split_reply(&mut rest)?;
+        Some(Self { asked, used, cursor, found: split_reply(&mut rest)? })
+    }
+}
+
+fn pages(replies: &[&[u8]], writer: &mut Writer<'_>) {
+    let (mut taken, mut used) = (Vec::new(), 0_u64);
+    let mut cursor: &[u8] = b"$1\r\n0\r\n";
+    for page in replies.iter().filter_map(|reply| Page::parse(reply)) {
+        // The first that uses anything fits: it may have gone a little beyond what was asked for.
+        if used > 0 && used.saturating_add(page.used) > page.asked {
+            break;
+        }
+        used += page.used;
+        cursor = page.cursor;
+        taken.push(page.found);
+        if used >= page.asked {
+            break;
+        }
+    }
+    writer.array(2);
+    writer.raw(cursor);
+    concatenate(&taken, writer);
 }
 
 fn random_key(replies: &[&[u8]], random: u64, writer: &mut Writer<'_>) {
@@ -167,6 +215,27 @@ mod tests {
         let whole = "*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n";
         assert_eq!(merged(Merge::Concatenate, &replies, &[], 0), whole);
         assert_eq!(merged(Merge::Concatenate, &["*0\r\n"], &[], 0), "*0\r\n");
+    }
+
+    #[test]
+    fn pages_are_strung_together_while_they_fit() {
+        let page = |used: u64, cursor: u64, key: &str| {
+            let found = if key.is_empty() { "*0\r\n".into() } else { format!("*1\r\n+{key}\r\n") };
+            format!("*4\r\n:10\r\n:{used}\r\n$1\r\n{cursor}\r\n{found}")
+        };
+        let string = |pages: &[String]| {
+            let pages: Vec<&str> = pages.iter().map(String::as_str).collect();
+            merged(Merge::Pages, &pages, &[], 0)
+        };
+        let whole = |cursor: u64, found: &str| format!("*2\r\n$1\r\n{cursor}\r\n{found}");
+        let all = string(&[page(4, 1, "a"), page(3, 2, ""), page(0, 3, ""), page(3, 0, "b")]);
+        assert_eq!(all, whole(0, "*2\r\n+a\r\n+b\r\n"));
+        let full = string(&[page(4, 1, "a"), page(7, 2, "b"), page(0, 0, "")]);
+        assert_eq!(full, whole(1, "*1\r\n+a\r\n"), "the second does not fit: it comes next");
+        let beyond = string(&[page(0, 1, ""), page(14, 9, "b"), page(0, 0, "")]);
+        assert_eq!(beyond, whole(9, "*1\r\n+b\r\n"), "there is more on the second shard");
+        let filtered = string(&[page(10, 7, ""), page(1, 0, "b")]);
+        assert_eq!(filtered, whole(7, "*0\r\n"), "what was looked at counts, not what was found");
     }
 
     #[test]

@@ -2,17 +2,20 @@
 
 use datatypes::{Case, Object, glob_matches};
 use resp::number::parse_i64;
-use resp::{Arguments, CommandError, Writer};
+use resp::{Arguments, CommandError, Protocol, Writer};
 use spec::{Argument, Arity, Categories, Flags, Group, Reply, Spec};
 use table::Record;
 
 use super::object::type_name;
-use crate::cursor::{cursor_after, cursor_position};
-use crate::{Across, Merge, ShardCommand, ShardContext, cursor_shard};
+use crate::cursor::{cursor_after, cursor_position, parse_cursor, shards_of};
+use crate::{Across, Merge, ShardCommand, ShardContext};
 
 /// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`: some keys, and the cursor to go on
-/// with. Begins with 0 and ends when 0 comes back. Keys that are there all the while are replied
-/// once; others perhaps. COUNT is how many are looked at, not how many are replied.
+/// with. Begins with 0 and ends when 0 comes back. Keys that are there all the while are replied;
+/// others perhaps. COUNT is how many are looked at, not how many are replied.
+///
+/// Where several shards run it each replies COUNT, how much of that it used (all of it if there is
+/// more), and its own page, for the merge to string together.
 pub(super) const SCAN: ShardCommand = ShardCommand::new(
     Spec::new("scan", Arity::at_least(2), Group::Generic, "2.8.0")
         .everything()
@@ -32,10 +35,14 @@ pub(super) const SCAN: ShardCommand = ShardCommand::new(
         .tips(&["nondeterministic_output", "request_policy:special", "response_policy:special"]),
     scan,
 )
-.across(Across::Cursor);
+.across(Across::Cursor { merge: Merge::Pages });
 
 /// Keys looked at by a call that does not say how many.
 const SCAN_COUNT_DEFAULT: usize = 10;
+
+/// How many times what was asked for the shards before one may hold, if all are like it, for it to
+/// look at as many keys as were asked for. Shards differ: with fewer, pages would be short of keys.
+const CROWD: usize = 4;
 
 /// More keys than any shard has, and few enough to be multiplied.
 const LOOKED_AT_MAX: usize = 1 << 48;
@@ -79,6 +86,56 @@ impl<'a> ScanOptions<'a> {
     }
 }
 
+/// A shard's part of a page.
+struct Page {
+    /// Where to go on, 0 if this shard is done.
+    next: u64,
+    /// How many keys were looked at; as many as were asked for if there are more.
+    used: usize,
+    /// How many keys are replied.
+    found: usize,
+    /// They, as replies.
+    keys: Vec<u8>,
+}
+
+impl Page {
+    const EMPTY: Self = Self { next: 0, used: 0, found: 0, keys: Vec::new() };
+
+    fn gather(
+        shard: &mut ShardContext<'_>,
+        position: u64,
+        budget: usize,
+        options: &ScanOptions<'_>,
+        protocol: Protocol,
+    ) -> Self {
+        let mut page = Self::EMPTY;
+        let mut writer = Writer::new(&mut page.keys, protocol);
+        let (keyspace, mut step) = shard.step_in(shard.db);
+        page.next = keyspace.scan(&mut step, position, budget, |record| {
+            page.used += 1;
+            if options.admit(record) {
+                page.found += 1;
+                writer.bulk(record.key());
+            }
+        });
+        if page.next != 0 {
+            page.used = page.used.max(options.count);
+        }
+        page
+    }
+}
+
+/// How many keys a shard looks at, `distance` shards after the one where the page begins.
+///
+/// What it finds is thrown away if it does not fit behind what those before it found. So it looks
+/// at few if it has more than was asked for, which fits only where they are empty, or if they have
+/// long filled the page provided that they hold as many each. The page then ends before it, or
+/// within it, and the walk goes on there: a wrong guess makes a page shorter, and nothing else.
+fn budget(count: usize, distance: usize, keys: usize) -> usize {
+    let crowded = keys > count || keys.saturating_mul(distance) > count.saturating_mul(CROWD);
+    if distance > 0 && crowded { count.min(SCAN_COUNT_DEFAULT) } else { count }
+}
+
 fn scan(
     shard: &mut ShardContext<'_>,
     arguments: Arguments<'_>,
@@ -86,51 +143,32 @@ fn scan(
 ) -> Result<(), CommandError> {
     let cursor = parse_cursor(&arguments[1]).ok_or(CommandError::InvalidCursor)?;
     let options = ScanOptions::parse(arguments.from(2))?;
-    let place = shard.shard;
-    let position = cursor_position(cursor).filter(|_| cursor_shard(cursor) == place.index);
-
-    // Keys are counted before they are replied: they are gathered behind the place for the cursor.
-    let mut keys = Vec::new();
-    let mut found = 0;
-    let next = match position {
-        // No cursor of this server: there is nothing after it.
-        None => 0,
+    let (place, keys) = (shard.shard, shard.keyspace.key_count(shard.db));
+    let shards = shards_of(cursor, place.count);
+    // A shard that follows the one that the cursor names begins at its own beginning: so does that
+    // one.
+    let position = cursor_position(cursor).filter(|_| shards.contains(&place.index));
+    let (page, next) = match position {
         Some(position) => {
-            let (db, protocol) = (shard.db, reply.protocol());
-            let (keyspace, mut step) = shard.step_in(db);
-            let mut writer = Writer::new(&mut keys, protocol);
-            let next = keyspace.scan(&mut step, position, options.count, |record| {
-                if options.admit(record) {
-                    found += 1;
-                    writer.bulk(record.key());
-                }
-            });
-            cursor_after(place, next)
+            let budget = budget(options.count, place.index - shards.start, keys);
+            let page = Page::gather(shard, position, budget, &options, reply.protocol());
+            let next = cursor_after(place, page.next);
+            (page, next)
         }
+        // No cursor of this server: there is nothing after it.
+        None => (Page::EMPTY, 0),
     };
-    reply.array(2);
-    reply.bulk(next.to_string().as_bytes());
-    reply.array(found);
-    reply.raw(&keys);
-    Ok(())
-}
-
-/// Reads a cursor as Redis does, by `strtoul`: a sign and leading zeros are fine, and no digits at
-/// all are 0. `None` for what is no number of 64 bits.
-fn parse_cursor(text: &[u8]) -> Option<u64> {
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
-    };
-    if digits.is_empty() {
-        return text.is_empty().then_some(0);
+    if shards.len() > 1 {
+        reply.array(4);
+        reply.count(options.count);
+        reply.count(page.used);
+    } else {
+        reply.array(2);
     }
-    let number = digits.iter().try_fold(0_u64, |number, digit| {
-        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
-        number.checked_mul(10)?.checked_add(digit)
-    })?;
-    Some(if negative { number.wrapping_neg() } else { number })
+    reply.bulk(next.to_string().as_bytes());
+    reply.array(page.found);
+    reply.raw(&page.keys);
+    Ok(())
 }
 
 /// `KEYS pattern`: all keys that match. Takes as long as there are keys: SCAN does not.
@@ -234,7 +272,7 @@ fn dbsize(
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::parse_cursor;
+    use super::budget;
     use crate::ShardPlace;
     use crate::fixture::Fixture;
     use resp::Value;
@@ -243,7 +281,6 @@ mod tests {
     fn scan_all(shard: &mut Fixture, options: &str) -> BTreeSet<String> {
         let (mut cursor, mut seen) = (String::from("0"), BTreeSet::new());
         loop {
-            shard.shard.index = crate::cursor_shard(cursor.parse().expect("a number"));
             let reply = shard.run(&format!("SCAN {cursor}{options}"));
             let (value, _) = Value::parse(reply.as_bytes()).expect("a reply").expect("whole");
             let parts = value.as_array().expect("an array");
@@ -272,17 +309,53 @@ mod tests {
         assert_eq!(tens.len(), 9);
         assert_eq!(scan_all(&mut shard, " TYPE STRING").len(), 500);
         assert_eq!(scan_all(&mut shard, " type hash").len(), 0);
-        shard.shard = ShardPlace { index: 0, count: 3 };
-        // the fixture has one keyspace: every shard sees all of it
-        let mut cursors = BTreeSet::new();
-        let mut cursor = String::from("0");
-        while cursors.insert(cursor.clone()) {
-            shard.shard.index = crate::cursor_shard(cursor.parse().expect("a number"));
-            let reply = shard.run(&format!("SCAN {cursor} COUNT 1000"));
-            let (value, _) = Value::parse(reply.as_bytes()).expect("a reply").expect("whole");
-            cursor = value.as_array().expect("pair")[0].as_str().expect("cursor").to_owned();
+    }
+
+    #[test]
+    fn shards_of_one_page_say_what_they_used() {
+        let mut shard = Fixture::new();
+        shard.run("MSET a 1 b 2");
+        shard.shard = ShardPlace { index: 1, count: 3 };
+        let page = |used: &str, cursor: &str| {
+            let (head, keys) = (format!("*4\r\n:{used}\r\n"), "*1\r\n$1\r\na\r\n");
+            format!("{head}$1\r\n{cursor}\r\n{keys}")
+        };
+        assert_eq!(shard.run("SCAN 0 MATCH a"), page("10\r\n:2", "2"));
+        assert_eq!(shard.run("SCAN 1 MATCH a COUNT 7"), page("7\r\n:2", "2"));
+        assert_eq!(shard.run("SCAN 2"), "*2\r\n$1\r\n0\r\n*0\r\n", "another one's cursor");
+        shard.shard.index = 2;
+        assert_eq!(shard.run("SCAN 0 MATCH a"), page("10\r\n:2", "0"));
+        for number in 0..500 {
+            shard.run(&format!("SET key:{number} 1"));
         }
-        assert_eq!(cursors.into_iter().collect::<Vec<_>>(), ["0", "1", "2"]);
+        shard.shard.index = 0;
+        let more = shard.run("SCAN 0 MATCH nothing COUNT 20");
+        let used: u64 = more.lines().nth(2).expect("used")[1..].parse().expect("a number");
+        assert!(used >= 20 && more.ends_with("\r\n*0\r\n"), "{more}");
+    }
+
+    #[test]
+    fn a_shard_that_follows_looks_at_few_keys_if_they_will_not_fit() {
+        assert_eq!(budget(100, 0, 5000), 100, "where the page begins");
+        assert_eq!(budget(100, 1, 101), 10, "fits behind empty shards only");
+        assert_eq!(budget(100, 1, 100), 100);
+        assert_eq!(budget(100, 8, 50), 100);
+        assert_eq!(budget(100, 9, 50), 10, "the nine before it hold about as many each");
+        assert_eq!(budget(7, 3, 8), 7);
+        assert_eq!(budget(usize::MAX, usize::MAX, usize::MAX), usize::MAX);
+
+        let mut shard = Fixture::new();
+        for number in 0..500 {
+            shard.run(&format!("SET key:{number} 1"));
+        }
+        shard.shard = ShardPlace { index: 2, count: 3 };
+        let reply = shard.run("SCAN 0 COUNT 200");
+        let (value, _) = Value::parse(reply.as_bytes()).expect("a reply").expect("whole");
+        let parts = value.as_array().expect("an array");
+        assert!(parts[3].as_array().expect("keys").len() < 40, "{reply}");
+        assert!(reply.starts_with("*4\r\n:200\r\n:200\r\n"), "there are more: {reply}");
+        let cursor: u64 = parts[2].as_str().expect("a cursor").parse().expect("a number");
+        assert!(cursor > 2 && cursor & 1023 == 2, "it goes on within: {cursor}");
     }
 
     #[test]
@@ -315,10 +388,6 @@ mod tests {
             ("SCAN 0 WHAT 1", "-ERR syntax error\r\n"),
             ("SCAN 0 TYPE nosuchtype", empty),
         ]);
-        assert_eq!(parse_cursor(b"+7"), Some(7));
-        assert_eq!(parse_cursor(b""), Some(0));
-        assert_eq!(parse_cursor(b"-"), None);
-        assert_eq!(parse_cursor(b" 7"), None);
     }
 
     #[test]

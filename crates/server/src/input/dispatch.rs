@@ -157,12 +157,21 @@ impl Core {
                 self.place_of_keys(command, arguments)
             }
             Across::Everywhere { .. } => Place::Several,
-            Across::Cursor => {
-                let cursor = arguments.get(1).and_then(resp::number::parse_u64);
-                let shard = cursor.map_or(0, commands::cursor_shard);
-                Place::One(if shard < shards { shard } else { self.mail.shard })
+            Across::Cursor { .. } => {
+                let concerned = self.shards_of_cursor(arguments);
+                match concerned.len() {
+                    0 => Place::One(self.mail.shard),
+                    1 => Place::One(concerned.start),
+                    _ => Place::Several,
+                }
             }
         }
+    }
+
+    /// The shards that a command with a cursor over all shards is run by.
+    pub(crate) fn shards_of_cursor(&self, arguments: Arguments<'_>) -> std::ops::Range<usize> {
+        let shards = self.mail.shards();
+        arguments.get(1).map_or(0..0, |cursor| commands::cursor_shards(cursor, shards))
     }
 
     fn place_of_keys(&self, command: &'static ShardCommand, arguments: Arguments<'_>) -> Place {

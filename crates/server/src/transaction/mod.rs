@@ -3,12 +3,12 @@
 //! # Parts that do not depend on each other
 //!
 //! MSET, MGET, DEL of many keys, the commands that every shard takes part in (DBSIZE, FLUSHALL,
-//! KEYS ...), and an EXEC of such commands. Each part is a run in the tick's bundle for its shard
-//! (`message/bundle.rs`), and the open bundles enter all inboxes as one step
-//! (`net::Inboxes::push_all`): they are the markers of all transactions in them. So a part may run
-//! as soon as it is seen: all the others are in, and nobody can see some of them without the rest.
-//! The transaction takes effect, logically, when the last bundle went in. There is no waiting
-//! between shards: one hop. The replies are gathered at home and merged (`gather.rs`).
+//! KEYS ...), SCAN at the beginning of a shard, and an EXEC of such commands. Each part is a run in
+//! the tick's bundle for its shard (`message/bundle.rs`), and the open bundles enter all inboxes as
+//! one step (`net::Inboxes::push_all`): they are the markers of all transactions in them. So a part
+//! may run as soon as it is seen: all the others are in, and nobody can see some of them without
+//! the rest. The transaction takes effect, logically, when the last bundle went in. There is no
+//! waiting between shards: one hop. The replies are gathered at home and merged (`gather.rs`).
 //!
 //! ```text
 //! home:  MGET a b c    laid out by shard:  0: MGET a c   1: MGET b     (plan.rs)
@@ -37,6 +37,8 @@
 //!   `claims`: what they claim, and what waits for that; `numbers`: maps for them
 
 mod claims;
+#[cfg(test)]
+mod cursor_tests;
 mod exec;
 mod gather;
 mod held;

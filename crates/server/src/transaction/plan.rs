@@ -1,6 +1,8 @@
 //! Commands laid out over the shards that they concern: one run of the tick's bundle for each,
 //! however many commands there are, and for each command where its reply will come from.
 
+use std::ops::Range;
+
 use commands::{Across, Merge, ShardCommand};
 use resp::Arguments;
 use spec::Flags;
@@ -69,9 +71,13 @@ impl Core {
                 Piece::Merged(self.plan_split(plan, merge, planned))
             }
             (Place::Several, Across::Everywhere { merge }) => {
-                Piece::Merged(self.plan_everywhere(plan, merge, planned))
+                Piece::Merged(self.plan_everywhere(plan, merge, planned, 0..self.mail.shards()))
             }
-            (Place::Several, Across::Together { .. } | Across::Cursor) => {
+            (Place::Several, Across::Cursor { merge }) => {
+                let concerned = self.shards_of_cursor(planned.arguments);
+                Piece::Merged(self.plan_everywhere(plan, merge, planned, concerned))
+            }
+            (Place::Several, Across::Together { .. }) => {
                 debug_assert!(false, "a held transaction brings the keys together first");
                 Piece::Part(self.plan_on(plan, self.mail.shard, planned, Share::Whole))
             }
@@ -121,11 +127,17 @@ impl Core {
         part
     }
 
-    /// Adds a command that every shard runs.
-    fn plan_everywhere(&mut self, plan: &mut Plan, merge: Merge, planned: &Planned<'_>) -> Merged {
+    /// Adds a command that every one of `shards` runs; as a call it counts at the first.
+    fn plan_everywhere(
+        &mut self,
+        plan: &mut Plan,
+        merge: Merge,
+        planned: &Planned<'_>,
+        shards: Range<usize>,
+    ) -> Merged {
         let begin = plan.outline.numbers.len();
-        for shard in 0..self.mail.shards() {
-            let share = if shard == 0 { Share::First } else { Share::Further };
+        for shard in shards.clone() {
+            let share = if shard == shards.start { Share::First } else { Share::Further };
             let part = self.plan_on(plan, shard, planned, share);
             plan.outline.numbers.push(part);
         }

@@ -76,6 +76,7 @@ fn a_command_is_one_entry_as_it_was_sent_wherever_it_ran() {
             ("MGET k1 k2 k3 k4 k5 k6 k7 k8", "MGET k1 k2 k3 k4 k5 k6 k7 k8"),
             ("DEL {t}a {t}b", "DEL {t}a {t}b"),
             ("KEYS k1*", "KEYS k1*"),
+            ("SCAN 0 COUNT 1000", "SCAN 0 COUNT 1000"),
             ("RENAME k1 k2", "RENAME k1 k2"),
             ("BITOP OR dest k3 k4 k5 k6", "BITOP OR dest k3 k4 k5 k6"),
             ("FLUSHALL NONSENSE", "FLUSHALL NONSENSE"),
@@ -168,10 +169,10 @@ fn what_a_client_left_behind_is_counted() {
     for shards in SHARDS {
         let (mut server, client) = server(shards);
         let other = server.connect(0);
-        server.give(client, b"MSET a 1 b 2 c 3 d 4\r\nDBSIZE\r\n");
+        server.give(client, b"MSET a 1 b 2 c 3 d 4\r\nDBSIZE\r\nSCAN 0\r\n");
         server.disconnect(client);
         server.settle();
-        for name in ["mset", "dbsize"] {
+        for name in ["mset", "dbsize", "scan"] {
             let begin = format!("cmdstat_{name}:");
             let line = info(&mut server, other, "commandstats", &begin);
             assert!(line.starts_with(&format!("{begin}calls=1,")), "{shards} shards: {line}");
