@@ -42,9 +42,10 @@ taken: with `requirepass` the password counts all the same |
 
 What guards access or data and is not there yet is never accepted without effect: the start is \
 refused with the file, the line and what to do, and so is CONFIG SET. These are `user`, `aclfile`, \
-`loadmodule`, `tls-port`, `replicaof`, `cluster-enabled`, `min-replicas-to-write`, and a `save` \
-line beside `appendonly no`. All other directives without effect change speed, a format or what is \
-reported, or bound what is not there; a warning at start names those that are set.
+`loadmodule`, `tls-port`, `replicaof`, `cluster-enabled`, `min-replicas-to-write`, and save \
+points that were asked for beside `appendonly no`. All other directives without effect change \
+speed, a format or what is reported, or bound what is not there; a warning at start names those \
+that are set.
 ";
 
 /// The text of `docs/configuration.md`.

@@ -261,14 +261,14 @@ impl<'a, 'b> Loader<'a, 'b> {
 
     /// What can only be judged at the end.
     fn finish(self) -> Result<Config, LoadError> {
-        let config = self.config;
+        let mut config = self.config;
+        config.snapshot.save_is_asked = self.seen.contains_key("save");
         if config.cluster.enabled && config.replication.primary.is_some() {
             return Err(LoadError::Conflict(
                 "replicaof directive not allowed in cluster mode".into(),
             ));
         }
-        let said = |name: &str| self.seen.contains_key(name);
-        match refusal::of(&config, &said) {
+        match refusal::of(&config) {
             None => Ok(config),
             Some((name, advice)) => match self.seen.get(name) {
                 Some(place) => Err(Fault::from(advice).at(place.clone())),

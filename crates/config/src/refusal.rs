@@ -41,33 +41,28 @@ pub(crate) fn is_default_user(arguments: &[Text]) -> bool {
 }
 
 /// Why a server with this configuration must not start: the parameter or directive whose line is
-/// to blame, and what to do. `said`: whether a line names it.
-pub(crate) fn of(
-    config: &Config,
-    said: &dyn Fn(&str) -> bool,
-) -> Option<(&'static str, &'static str)> {
+/// to blame, and what to do.
+pub(crate) fn of(config: &Config) -> Option<(&'static str, &'static str)> {
     let single = |one: &&'static crate::Parameter| one.refusal(config).is_some();
     if let Some(parameter) = config::parameters().find(single) {
         return parameter.refusal(config).map(|advice| (parameter.name, advice));
     }
-    // The default save points are nobody's wish: `appendonly no` alone is that nothing be kept.
-    if said("save") && loses_all(config) {
-        return Some(("save", SAVE));
-    }
-    None
+    loses_all(config).then_some(("save", SAVE))
 }
 
 /// Why CONFIG SET must not change `parameter`, whose value is in `next`.
 pub(crate) fn of_change(parameter: &crate::Parameter, next: &Config) -> Option<&'static str> {
     parameter.refusal(next).or_else(|| match parameter.name {
-        "save" if loses_all(next) => Some(SAVE),
+        "save" | "appendonly" if loses_all(next) => Some(SAVE),
         _ => None,
     })
 }
 
-/// Snapshots are asked for, and there is no log.
+/// Snapshots are asked for, and there is no log. `appendonly no` beside the default save points is
+/// that nothing be kept.
 fn loses_all(config: &Config) -> bool {
-    !config.log.enabled && !config.snapshot.save.is_empty()
+    let snapshot = &config.snapshot;
+    !config.log.enabled && snapshot.save_is_asked && !snapshot.save.is_empty()
 }
 
 #[cfg(test)]

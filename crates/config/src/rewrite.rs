@@ -75,6 +75,13 @@ impl Draft {
         // A list of several lines (save) is one value: where one of its lines stands, all must, or
         // the next load would see a part.
         let must_stand = values != defaults || self.places.contains_key(name);
+        // The default save points mean something else when they are asked for, so their lines stand
+        // just then.
+        let (must_stand, values) = match (parameter.name, config.snapshot.save_is_asked) {
+            ("save", true) => (true, values),
+            ("save", false) => (false, Vec::new()),
+            _ => (must_stand, values),
+        };
         for value in values {
             self.say(name, &[name, b" ", &value].concat(), must_stand);
         }

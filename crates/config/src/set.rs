@@ -122,17 +122,18 @@ impl Config {
             put_value(parameter, &mut next, value)
                 .map_err(|reason| SetError::Failed { name: Text::from(*name), reason })?;
         }
-        for (parameter, (name, _)) in found.iter().zip(pairs) {
-            let is_kept = parameter.kind.lines(self) == parameter.kind.lines(&next);
-            if let Some(advice) = refusal::of_change(parameter, &next).filter(|_| !is_kept) {
-                return Err(SetError::Failed { name: Text::from(*name), reason: advice.into() });
-            }
-        }
         let mut changed: Vec<&'static Parameter> = Vec::new();
-        for parameter in found {
+        for parameter in &found {
             let known = changed.iter().any(|one| one.name == parameter.name);
             if !known && parameter.kind.lines(self) != parameter.kind.lines(&next) {
                 changed.push(parameter);
+            }
+        }
+        next.snapshot.save_is_asked |= changed.iter().any(|one| one.name == "save");
+        for (parameter, (name, _)) in found.iter().zip(pairs) {
+            let is_changed = changed.iter().any(|one| one.name == parameter.name);
+            if let Some(advice) = refusal::of_change(parameter, &next).filter(|_| is_changed) {
+                return Err(SetError::Failed { name: Text::from(*name), reason: advice.into() });
             }
         }
         Ok(Change { next, changed })

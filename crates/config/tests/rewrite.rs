@@ -47,6 +47,18 @@ fn what_went_back_to_its_default_keeps_its_line_and_lists_shrink() {
 }
 
 #[test]
+fn default_save_points_stand_where_they_were_asked_for() {
+    let asked = "appendonly yes\nsave 3600 1 300 100 60 10000\n";
+    assert!(rewritten(asked, &[("hz", "20")]).contains("save 3600 1\nsave 300 100\nsave 60 10000"));
+    let config = parse(asked.as_bytes()).unwrap();
+    let text = String::from_utf8(rewrite(b"", &config)).unwrap();
+    assert!(text.contains("save 3600 1\nsave 300 100\nsave 60 10000\n"), "{text}");
+    let silent = parse(b"appendonly no\n").unwrap();
+    let text = rewrite(b"appendonly yes\nsave 60 1\n", &silent);
+    assert_eq!(parse(&text), Some(silent), "{}", String::from_utf8_lossy(&text));
+}
+
+#[test]
 fn what_get_hides_and_what_needs_quotes_survives() {
     let text =
         rewritten("", &[("notify-keyspace-events", "AKEn"), ("requirepass", "a \"b\n\u{1}")]);
@@ -130,9 +142,7 @@ fn random_line(rng: &mut Rng, names: &[&str]) -> String {
 
 #[test]
 fn what_was_rewritten_loads_as_what_it_was_written_from() {
-    // Without `appendonly`: turned off beside a line of save points, it is refused at a start.
-    let names: Vec<&str> =
-        parameters().map(|one| one.name()).filter(|name| *name != "appendonly").collect();
+    let names: Vec<&str> = parameters().map(|one| one.name()).collect();
     let mut loaded_count = 0;
     for seed in 1..=600_u64 {
         let mut rng = Rng(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));

@@ -259,3 +259,18 @@ fn what_guards_access_or_data_and_is_not_there_is_refused() {
     assert_eq!(refused(&memory_only, b"save", b""), "");
     assert_eq!(refused(&memory_only, b"save", b"3600 1 300 100 60 10000"), "", "it is so already");
 }
+
+#[test]
+fn the_log_stays_on_beside_save_points_that_were_asked_for() {
+    let plan = |config: &Config, pairs: &[(&[u8], &[u8])]| config.plan(pairs, true);
+    let silent = Config::default();
+    assert!(plan(&silent, &[(b"appendonly", b"no")]).is_ok(), "the default ones are no wish");
+    let asked = plan(&silent, &[(b"save", b"60 1")]).unwrap().next;
+    let error = plan(&asked, &[(b"appendonly", b"no")]).unwrap_err().to_string();
+    assert!(error.contains("'appendonly') - "), "{error}");
+    assert!(error.contains("nothing would be kept: set 'appendonly yes'"), "{error}");
+    assert!(plan(&asked, &[(b"hz", b"20")]).is_ok());
+    let again = plan(&asked, &[(b"save", b"3600 1 300 100 60 10000")]).unwrap().next;
+    assert!(plan(&again, &[(b"appendonly", b"no")]).is_err(), "asked for, though the default");
+    assert!(plan(&asked, &[(b"appendonly", b"no"), (b"save", b"")]).is_ok());
+}

@@ -14,6 +14,8 @@ section! {
     pub struct Snapshot {
         /// A snapshot is due when any of these is met; empty: never by itself.
         pub save: Vec<SavePoint>,
+        /// Whether a line or CONFIG SET asked for them: the default ones are nobody's wish.
+        pub save_is_asked: bool,
         /// File name below `dir`; one component.
         pub file_name: Text,
         /// Compress strings.
