@@ -26,4 +26,4 @@ pub use descriptors::{raise_descriptor_limit, raise_locked_memory_limit};
 pub use inbox::{Batch, Envelope, Inbox, Inboxes, Iter, Markers, Pool, Wake};
 pub use probe::{RingError, probe};
 pub use ring::{ReceivedBuffer, Ring, RingOptions};
-pub use socket::{Peer, Stream, listen_tcp, listen_unix};
+pub use socket::{Peer, Stream, listen_tcp, listen_unix, try_mark};

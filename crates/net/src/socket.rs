@@ -11,16 +11,29 @@ use std::time::Duration;
 
 use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 
-/// Opens a TCP listener on `address`, with address reuse; IPv6 listeners take IPv6 only.
+/// Whether this process may mark sockets, which takes `CAP_NET_ADMIN`.
+///
+/// # Errors
+/// What the system answered when a socket was to bear `mark`.
+pub fn try_mark(mark: u32) -> io::Result<()> {
+    Socket::new(Domain::IPV4, Type::STREAM, None)?.set_mark(mark)
+}
+
+/// Opens a TCP listener on `address`, with address reuse; IPv6 listeners take IPv6 only. The
+/// listener, and every connection that it accepts, bears `mark` (`SO_MARK`) unless it is 0.
 ///
 /// # Errors
 /// What the system answered: in use, not available, not permitted.
-pub fn listen_tcp(address: SocketAddr, backlog: i32) -> io::Result<OwnedFd> {
+pub fn listen_tcp(address: SocketAddr, backlog: i32, mark: u32) -> io::Result<OwnedFd> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
+    }
+    if mark != 0 {
+        // Before it listens: what is accepted inherits it.
+        socket.set_mark(mark)?;
     }
     socket.bind(&SockAddr::from(address))?;
     socket.listen(backlog)?;
@@ -139,5 +152,34 @@ impl Peer {
             Self::Tcp { remote, .. } => remote.ip().to_canonical().is_loopback(),
             Self::Unix(_) => true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{SocketAddr, TcpStream};
+
+    use socket2::{SockAddr, Socket};
+
+    use super::{SockRef, listen_tcp, try_mark};
+
+    fn listen(mark: u32) -> std::io::Result<Socket> {
+        listen_tcp(SocketAddr::from(([127, 0, 0, 1], 0)), 8, mark).map(Socket::from)
+    }
+
+    #[test]
+    fn what_a_marked_listener_accepts_bears_its_mark() {
+        assert_eq!(listen(0).unwrap().mark().unwrap(), 0);
+        if let Err(refused) = try_mark(7) {
+            let error = listen(7).expect_err("what may not be marked is not opened");
+            assert_eq!(error.kind(), refused.kind());
+            eprintln!("skipped: {refused}");
+            return;
+        }
+        let listener = listen(7).unwrap();
+        let address = listener.local_addr().as_ref().ok().and_then(SockAddr::as_socket).unwrap();
+        let _client = TcpStream::connect(address).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        assert_eq!(SockRef::from(&accepted).mark().unwrap(), 7);
     }
 }

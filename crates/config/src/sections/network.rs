@@ -68,10 +68,10 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     Parameter::new(
         "socket-mark-id",
         integer!(network.mark_id, 0, 0, u32::MAX),
-        "SO_MARK of sockets; 0: none.",
+        "SO_MARK of TCP sockets, by which firewalls and routes know them (needs CAP_NET_ADMIN); \
+         0: none.",
     )
-    .at_start()
-    .inert("sockets are not marked in this version"),
+    .at_start(),
 ];
 
 const BIND: Kind = Kind::List(List {

@@ -16,6 +16,8 @@ pub enum BootError {
     Nowhere,
     /// An address could not be listened on.
     Bind(String, u16, io::Error),
+    /// Sockets cannot bear the mark of `socket-mark-id`.
+    Mark(u32, io::Error),
     /// The unix socket could not be made.
     UnixSocket(String, io::Error),
     /// Another server uses the data directory.
@@ -53,6 +55,12 @@ impl fmt::Display for BootError {
                 formatter,
                 "cannot listen on {address}, port {port}: {error}. {}",
                 advice(error)
+            ),
+            Self::Mark(mark, error) => write!(
+                formatter,
+                "cannot mark sockets with {mark} (socket-mark-id): {error}. It takes \
+                 CAP_NET_ADMIN; firewall rules may rest on it, so the server does not start \
+                 without"
             ),
             Self::UnixSocket(path, error) => {
                 write!(formatter, "cannot listen on the unix socket {path}: {error}")

@@ -62,14 +62,17 @@ pub(crate) fn open(config: &Config) -> Result<(Vec<Listener>, Option<SocketFile>
 }
 
 fn open_tcp(config: &Config, backlog: i32) -> Result<Vec<OwnedFd>, BootError> {
-    let (mut sockets, port) = (Vec::new(), config.network.port);
+    let (mut sockets, port, mark) = (Vec::new(), config.network.port, config.network.mark_id);
+    if mark != 0 {
+        net::try_mark(mark).map_err(|error| BootError::Mark(mark, error))?;
+    }
     let mut missing = None;
     for address in &config.network.bind {
         let address = address.to_string_lossy();
         // A leading dash: fine if this machine has no such address.
         let optional = address.starts_with('-');
         let address = address.trim_start_matches('-').to_owned();
-        match bind(&address, port, backlog) {
+        match bind(&address, port, backlog, mark) {
             Ok(socket) => sockets.push(socket),
             Err(error) if is_family_missing(&error) || (optional && is_unavailable(&error)) => {
                 tracing::info!("Not listening on {address}: {error}");
@@ -85,7 +88,7 @@ fn open_tcp(config: &Config, backlog: i32) -> Result<Vec<OwnedFd>, BootError> {
 }
 
 /// `*` and `::*` stand for all addresses of a family.
-fn bind(address: &str, port: u16, backlog: i32) -> io::Result<OwnedFd> {
+fn bind(address: &str, port: u16, backlog: i32, mark: u32) -> io::Result<OwnedFd> {
     let address = match address {
         "*" => SocketAddr::from(([0, 0, 0, 0], port)),
         "::*" => SocketAddr::new(IpAddr::from([0u16; 8]), port),
@@ -96,7 +99,7 @@ fn bind(address: &str, port: u16, backlog: i32) -> io::Result<OwnedFd> {
     };
     let began = Instant::now();
     loop {
-        match net::listen_tcp(address, backlog) {
+        match net::listen_tcp(address, backlog, mark) {
             Err(error)
                 if error.kind() == io::ErrorKind::AddrInUse && began.elapsed() < BIND_RETRY_MAX =>
             {
