@@ -228,6 +228,8 @@ errors! {
         DebugReloadOption =>
             "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
         DebugLoadFailed => "ERR Error trying to load the AOF files, check server logs.",
+        ModuleNotLoaded => "ERR Error loading the extension. Please check the server logs.",
+        NoSuchModule => "ERR Error unloading module: no such module with that name",
         InvalidMasterPort => "ERR Invalid master port",
         NoFailover => "ERR No failover in progress.",
     }

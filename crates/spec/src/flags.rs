@@ -62,6 +62,8 @@ impl Flags {
     /// Chooses whether replies are sent: without some of them the array that EXEC announces would
     /// not be whole. Not public.
     pub const SWITCHES_REPLIES: Self = Self(1 << 24);
+    /// Has to be allowed by `enable-module-command`. Not public.
+    pub const CHANGES_MODULES: Self = Self(1 << 25);
 
     /// All flags of `self` and of `other`.
     #[must_use]
@@ -73,6 +75,12 @@ impl Flags {
     #[must_use]
     pub const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Whether any flag of `other` is set.
+    #[must_use]
+    pub const fn has_any(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 
     /// The names of the set flags, in the order in which `COMMAND` lists them.
@@ -122,5 +130,7 @@ mod tests {
         let flags = Flags::READONLY | Flags::FAST;
         assert_eq!(flags.names().collect::<Vec<_>>(), ["readonly", "fast"]);
         assert!(flags.has(Flags::FAST) && !flags.has(Flags::WRITE));
+        let either = Flags::FAST | Flags::WRITE;
+        assert!(flags.has_any(either) && !flags.has(either) && !flags.has_any(Flags::WRITE));
     }
 }

@@ -108,10 +108,9 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     Parameter::new(
         "enable-module-command",
         word!(security.module_command: Gate, "no"),
-        "Who may use MODULE.",
+        "Who may use MODULE LOAD, LOADEX, UNLOAD, which find that Bobbin loads no modules.",
     )
-    .at_start()
-    .inert("Bobbin loads no modules"),
+    .at_start(),
     Parameter::new(
         "enable-protected-configs",
         word!(security.protected_configs: Gate, "no"),

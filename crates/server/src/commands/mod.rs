@@ -8,6 +8,7 @@ use spec::Spec;
 
 mod auth;
 mod client;
+mod cluster;
 mod command;
 mod config;
 mod connection;
@@ -17,6 +18,7 @@ mod info;
 mod latency;
 mod lolwut;
 mod memory;
+mod module;
 mod monitor;
 mod role;
 mod session_command;
@@ -31,6 +33,7 @@ pub(crate) use session_command::{Context, SessionCommand, Then, run, run_in_exec
 pub(crate) const FAMILIES: &[&[&SessionCommand]] = &[
     auth::COMMANDS,
     client::COMMANDS,
+    cluster::COMMANDS,
     command::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,
@@ -39,6 +42,7 @@ pub(crate) const FAMILIES: &[&[&SessionCommand]] = &[
     latency::COMMANDS,
     lolwut::COMMANDS,
     memory::COMMANDS,
+    module::COMMANDS,
     monitor::COMMANDS,
     role::COMMANDS,
     shutdown::COMMANDS,
@@ -50,9 +54,11 @@ pub(crate) const FAMILIES: &[&[&SessionCommand]] = &[
 /// Commands that are nothing but their subcommands.
 pub(crate) const CONTAINERS: &[Spec] = &[
     client::CONTAINER,
+    cluster::CONTAINER,
     config::CONTAINER,
     debug::CONTAINER,
     latency::CONTAINER,
     memory::CONTAINER,
+    module::CONTAINER,
     slowlog::CONTAINER,
 ];

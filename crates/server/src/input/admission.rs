@@ -103,16 +103,22 @@ fn arity(entry: &Entry, arguments: &Arguments<'_>) -> Result<(), CommandError> {
     Err(CommandError::WrongArity(entry.spec.name))
 }
 
-/// It is not DEBUG, or `enable-debug-command` allows it.
+/// Commands that a directive has to allow, one word to look at for all others.
+const GATED: Flags = Flags::DEBUGS.with(Flags::CHANGES_MODULES);
+
+/// It is not DEBUG and changes no modules, or `enable-debug-command` or `enable-module-command`
+/// allows it.
 fn enabled(core: &mut Core, key: ConnectionKey, entry: &Entry) -> Result<(), CommandError> {
-    if !entry.spec.flags.has(Flags::DEBUGS) {
+    if !entry.spec.flags.has_any(GATED) {
         return Ok(());
     }
+    let (gate, refusal) = if entry.spec.flags.has(Flags::DEBUGS) {
+        (core.settings.debug_command, CommandError::DEBUG_NOT_ENABLED)
+    } else {
+        (core.settings.module_command, CommandError::MODULE_NOT_ENABLED)
+    };
     let local = core.connections.find(key).is_some_and(|it| it.session.peer.is_local());
-    if core.settings.debug_command.admits(local) {
-        return Ok(());
-    }
-    Err(CommandError::DEBUG_NOT_ENABLED)
+    if gate.admits(local) { Ok(()) } else { Err(refusal) }
 }
 
 /// The client has passed AUTH, or needs not for this command.

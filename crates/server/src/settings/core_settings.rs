@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) telemetry: TelemetrySettings,
     /// Who may use DEBUG.
     pub(crate) debug_command: Gate,
+    /// Who may use MODULE LOAD, LOADEX and UNLOAD.
+    pub(crate) module_command: Gate,
     unix_path: String,
 }
 
@@ -81,6 +83,7 @@ impl Settings {
             keyspace: keyspace_settings(config),
             telemetry: TelemetrySettings::of(config),
             debug_command: config.security.debug_command,
+            module_command: config.security.module_command,
             unix_path: config.network.unix_socket.to_string_lossy(),
         }
     }
