@@ -104,6 +104,18 @@ fn without_a_log_it_starts_where_nothing_can_be_written() {
 }
 
 #[test]
+fn a_log_where_nothing_can_be_written_refuses_the_start() {
+    let folder = new_folder();
+    let port = free_port().to_string();
+    let output = run_to_end(&["--port", &port, "--dir", "/sys", "--appendonly", "yes"], &folder);
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("data directory /sys"), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
 fn a_hangup_is_passed_over() {
     let mut server = Server::with_shards(2);
     for signal in ["HUP", "XFSZ", "PIPE"] {
