@@ -3,15 +3,20 @@
 //! The ranking is approximate, as in Redis (evict.c): `maxmemory-samples` records of each database
 //! are looked at, the worst of all so far are kept in a pool of 16, and the worst of the pool goes.
 //! The pool survives from call to call, which makes a sample of 5 nearly as good as a sorted list.
-//! A candidate may have been used, changed or deleted since it was ranked: it goes if it exists.
+//! A candidate may have been used, changed or deleted since it was ranked: it is ranked again
+//! before it goes, and whoever is worse by then goes instead. (Redis does not look again.)
 //!
 //! ```text
-//! policy     rank (the largest goes)
-//! *-lru      seconds since the last access
-//! *-lfu      255 - frequency, decayed to now
-//! *-ttl      how soon it expires
-//! *-random   no ranking and no pool: a record of one database after the other
+//! policy     rank (the largest goes)              standing (the largest goes, of all shards)
+//! *-lru      2^64 less the second of last access  seconds since then, to an eighth
+//! *-lfu      255 - frequency, decayed to now      the same
+//! *-ttl      2^64 less the moment of expiry       2^64 less the milliseconds left, to an eighth
+//! *-random   no ranking and no pool: a record     0
+//!            of one database after the other
 //! ```
+//!
+//! A rank stays true while time passes. A standing says how a shard's best candidate compares with
+//! that of others; it is coarse, so that shards whose candidates are about as good have the same.
 //!
 //! Which shard evicts, and how much, is the server's to decide; here is the one step.
 
@@ -53,11 +58,20 @@ struct Candidate {
 pub(crate) struct Pool {
     /// By rank, the worst last; at most 16.
     candidates: Vec<Candidate>,
+    /// Whether samples were offered since a key last went.
+    is_sampled: bool,
 }
 
 impl Pool {
     pub(crate) fn clear(&mut self) {
         self.candidates.clear();
+        self.is_sampled = false;
+    }
+
+    /// Keeps a candidate that was in the pool before, by its new rank.
+    fn put_back(&mut self, candidate: Candidate) {
+        let at = self.candidates.partition_point(|it| it.rank < candidate.rank);
+        self.candidates.insert(at, candidate);
     }
 
     /// Keeps the key if it ranks among the worst.
@@ -118,27 +132,86 @@ impl Keyspace {
     fn evict_worst(&mut self, effects: &mut Effects) -> Eviction {
         for _ in 0..ROUNDS_MAX {
             self.sample_candidates();
-            while let Some(candidate) = self.pool.candidates.pop() {
+            while let Some(candidate) = self.take_candidate() {
                 let evicted = self.evict(candidate.db, &candidate.key, effects);
                 if evicted != Eviction::Nothing {
                     return evicted;
                 }
             }
+            self.pool.is_sampled = false;
         }
         Eviction::Nothing
     }
 
-    /// Offers samples of every database to the pool.
+    /// How many keys the policy allows to go, whether or not they are spared. O(databases).
+    #[must_use]
+    pub fn evictable_keys(&self) -> usize {
+        let policy = self.settings.eviction;
+        if policy == EvictionPolicy::NoEviction {
+            return 0;
+        }
+        let of = |table: &Table<Object>| {
+            if policy.is_volatile() { table.expiring_len() } else { table.len() }
+        };
+        self.databases.iter().flatten().map(|database| of(&database.table)).sum()
+    }
+
+    /// The standing of the key that [`Keyspace::evict_one`] would evict next; `None`: it would find
+    /// none. With `anew` more records are looked at first, though none has gone since last time.
+    pub fn standing(&mut self, anew: bool) -> Option<u64> {
+        let policy = self.settings.eviction;
+        if matches!(policy, EvictionPolicy::AllkeysRandom | EvictionPolicy::VolatileRandom) {
+            return (self.evictable_keys() > 0).then_some(0);
+        }
+        if policy == EvictionPolicy::NoEviction {
+            return None;
+        }
+        self.pool.is_sampled &= !anew;
+        self.sample_candidates();
+        let candidate = self.take_candidate()?;
+        let standing = standing(candidate.rank, policy, self.now_ms);
+        // it is the worst
+        self.pool.candidates.push(candidate);
+        Some(standing)
+    }
+
+    /// Offers samples of every database to the pool, unless it has some since a key last went.
     fn sample_candidates(&mut self) {
-        let Self { databases, pool, settings, clock, random, .. } = self;
+        let Self { databases, pool, settings, clock, random, now_ms, .. } = self;
+        if std::mem::replace(&mut pool.is_sampled, true) {
+            return;
+        }
         let volatile = settings.eviction.is_volatile();
         for (db, database) in databases.iter().enumerate() {
             let Some(database) = database.as_deref() else { continue };
             for _ in 0..settings.eviction_samples.max(1) {
                 let Some(record) = sample(&database.table, volatile, random) else { break };
-                pool.offer(rank(record, settings.eviction, clock), db, record.key());
+                pool.offer(rank(record, settings.eviction, clock, *now_ms), db, record.key());
             }
         }
+    }
+
+    /// Takes the worst candidate out of the pool: one that may go, and is as bad as when it was
+    /// ranked.
+    fn take_candidate(&mut self) -> Option<Candidate> {
+        while let Some(mut candidate) = self.pool.candidates.pop() {
+            let Some(rank) = self.rank_of(&candidate) else { continue };
+            if rank >= candidate.rank {
+                return Some(candidate);
+            }
+            candidate.rank = rank;
+            self.pool.put_back(candidate);
+        }
+        None
+    }
+
+    /// What a candidate ranks now; `None`: it may not go, or is not there any more.
+    fn rank_of(&self, candidate: &Candidate) -> Option<u64> {
+        let hash = self.hasher.hash(&candidate.key);
+        let policy = self.settings.eviction;
+        let record = self.database(candidate.db)?.table.find(hash, &candidate.key)?;
+        let is_kept = policy.is_volatile() && record.expiry().is_none() || self.spared.has(hash);
+        (!is_kept).then(|| rank(record, policy, &self.clock, self.now_ms))
     }
 
     fn evict(&mut self, db: usize, key: &[u8], effects: &mut Effects) -> Eviction {
@@ -159,6 +232,7 @@ impl Keyspace {
         let lazy = self.settings.lazy_free.eviction;
         let mut aftermath = Aftermath { stats: &mut self.stats, doomed: &mut self.doomed, lazy };
         aftermath.evicted(object, effects, db, key);
+        self.pool.is_sampled = false;
         Eviction::Evicted { bytes }
     }
 }
@@ -172,19 +246,51 @@ fn sample<'t>(
 }
 
 /// How much a record deserves to go.
-fn rank(record: Record<'_, Object>, policy: EvictionPolicy, clock: &AccessClock) -> u64 {
+fn rank(
+    record: Record<'_, Object>,
+    policy: EvictionPolicy,
+    clock: &AccessClock,
+    now_ms: i64,
+) -> u64 {
     match policy {
         EvictionPolicy::VolatileTtl => {
             u64::MAX - record.expiry().map_or(u64::MAX, |at_ms| at_ms.max(0).unsigned_abs())
         }
         _ if policy.is_lfu() => u64::from(u8::MAX - clock.frequency(record.access())),
-        _ => u64::from(clock.idle_seconds(record.access())),
+        _ => {
+            let idle = u64::from(clock.idle_seconds(record.access()));
+            u64::MAX - seconds(now_ms).saturating_sub(idle)
+        }
     }
+}
+
+/// How a candidate of this rank compares with those of other keyspaces at `now_ms`.
+fn standing(rank: u64, policy: EvictionPolicy, now_ms: i64) -> u64 {
+    let moment = u64::MAX - rank;
+    match policy {
+        EvictionPolicy::VolatileTtl => {
+            u64::MAX - coarse(moment.saturating_sub(now_ms.max(0).unsigned_abs()))
+        }
+        _ if policy.is_lfu() => rank,
+        _ => coarse(seconds(now_ms).saturating_sub(moment)),
+    }
+}
+
+/// Whole seconds of unix time.
+fn seconds(now_ms: i64) -> u64 {
+    now_ms.max(0).unsigned_abs() / 1000
+}
+
+/// `number` rounded down to its four highest bits: by an eighth at most.
+const fn coarse(number: u64) -> u64 {
+    let bits = (u64::BITS - number.leading_zeros()).saturating_sub(4);
+    number >> bits << bits
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{POOL_CANDIDATES_MAX, Pool};
+    use super::{Candidate, POOL_CANDIDATES_MAX, Pool, coarse, standing};
+    use crate::EvictionPolicy;
 
     #[test]
     fn the_pool_keeps_the_worst_in_order() {
@@ -201,5 +307,35 @@ mod tests {
         assert_eq!(ranks(&pool), (14..30).collect::<Vec<_>>());
         pool.offer(2, 0, b"low");
         assert_eq!(ranks(&pool), (14..30).collect::<Vec<_>>());
+    }
+    #[test]
+    fn what_is_put_back_finds_its_new_place() {
+        let mut pool = Pool::default();
+        [3_u64, 5, 9].iter().for_each(|rank| pool.offer(*rank, 0, &rank.to_be_bytes()));
+        let Candidate { db, key, .. } = pool.candidates.pop().expect("there are three");
+        pool.put_back(Candidate { rank: 4, db, key });
+        assert_eq!(pool.candidates.iter().map(|it| it.rank).collect::<Vec<_>>(), [3, 4, 5]);
+    }
+
+    #[test]
+    fn standings_that_are_about_as_good_are_the_same() {
+        assert_eq!([0, 1, 15, 16, 17, 18].map(coarse), [0, 1, 15, 16, 16, 18]);
+        assert_eq!(coarse(u64::MAX), 0xf << 60);
+        for number in 1..5000 {
+            assert!(number - coarse(number) <= number / 8, "{number}");
+        }
+        let now_ms: i64 = 1_700_000_000_000;
+        let idle = |seconds: u64| {
+            let used_s = now_ms.unsigned_abs() / 1000 - seconds;
+            standing(u64::MAX - used_s, EvictionPolicy::AllkeysLru, now_ms)
+        };
+        assert_eq!([0, 3, 1001].map(idle), [0, 3, 960]);
+        let left = |ms: i64| {
+            let at_ms = (now_ms + ms).unsigned_abs();
+            standing(u64::MAX - at_ms, EvictionPolicy::VolatileTtl, now_ms)
+        };
+        assert!(left(-5) == left(0) && left(0) > left(10) && left(10) > left(1000));
+        assert_eq!(left(1000), left(1001));
+        assert_eq!(standing(250, EvictionPolicy::AllkeysLfu, now_ms), 250);
     }
 }

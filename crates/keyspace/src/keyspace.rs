@@ -32,7 +32,7 @@ pub struct Keyspace {
     /// Chance for sampling, RANDOMKEY and the LFU counter.
     pub(crate) random: Random,
     /// Unix milliseconds of the current tick.
-    now_ms: i64,
+    pub(crate) now_ms: i64,
 }
 
 /// A flush that is to free before its reply frees this much: 16 units are 1024 records or 8 MiB,

@@ -395,6 +395,33 @@ fn eviction_follows_the_policy() {
 }
 
 #[test]
+fn a_candidate_that_was_used_since_stays() {
+    for policy in [EvictionPolicy::AllkeysLru, EvictionPolicy::AllkeysLfu] {
+        let mut keyspace = keyspace(Settings { eviction: policy, ..Settings::default() });
+        let mut effects = effects();
+        let mut step = Step { db: 0, now_ms: START_MS, effects: &mut effects };
+        for number in 0..10_u8 {
+            keyspace.set(&mut step, &[number], Payload::Int(1), Expiry::Never);
+        }
+        keyspace.tick(START_MS + 100_000);
+        // All ten are in the pool.
+        (0..50).for_each(|_| assert!(keyspace.standing(true).is_some()));
+        for number in 0..5 {
+            for _ in 0..50 {
+                keyspace.read(&mut step, &[number], true).expect("it is there");
+            }
+        }
+        for _ in 0..5 {
+            assert_ne!(keyspace.evict_one(&mut effects), Eviction::Nothing);
+        }
+        let mut step = Step { db: 0, now_ms: START_MS, effects: &mut effects };
+        let left: Vec<bool> =
+            (0..10).map(|number| keyspace.find(&mut step, &[number]).is_some()).collect();
+        assert_eq!(left, [[true; 5], [false; 5]].concat(), "{policy:?}");
+    }
+}
+
+#[test]
 fn eviction_ends_when_no_key_may_go() {
     for policy in [EvictionPolicy::VolatileLru, EvictionPolicy::VolatileRandom] {
         let (mut keyspace, mut effects) = for_eviction(policy);
