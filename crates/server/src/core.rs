@@ -316,7 +316,7 @@ impl Core {
                 self.adopt(adopted);
             }
             Purpose::Call(call) => {
-                self.mail.recycle(envelope);
+                drop(envelope);
                 call(self);
             }
             Purpose::LedgerMoved => {

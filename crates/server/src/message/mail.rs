@@ -92,13 +92,14 @@ impl Mail {
         }
     }
 
-    /// Runs `call` on the core thread of `shard`.
+    /// Runs `call` on the core thread of `shard`. The box is made for it and does not go into a
+    /// pool: it does not come back, and pools would move from who calls to who is called.
     pub(crate) fn call(
         &mut self,
         shard: usize,
         call: impl FnOnce(&mut crate::core::Core) + Send + 'static,
     ) {
-        let mut envelope = self.envelope();
+        let mut envelope = Envelope::new(Message::default());
         envelope.purpose = Purpose::Call(Box::new(call));
         self.push(shard, envelope);
     }
