@@ -10,7 +10,8 @@ use durability::Ledger;
 use telemetry::{LogControl, LogLevel};
 
 use crate::log::switch::LogSwitch;
-use crate::memory::gauge::MemoryGauge;
+use crate::memory::evictable::Evictable;
+use crate::memory::gauge::{self, MemoryGauge};
 
 /// Shared by all core threads.
 pub(crate) struct Shared {
@@ -113,7 +114,8 @@ impl Identity {
 }
 
 /// What a core thread tells the others. Written by that core thread (connections: also by the one
-/// that accepts), read by all; on a line of its own.
+/// that accepts; what is to be evicted: also by who needs memory), read by all; on a line of its
+/// own.
 #[repr(align(128))]
 struct PerCore {
     ring: AtomicI32,
@@ -122,6 +124,8 @@ struct PerCore {
     record_bytes: AtomicI64,
     /// What its thread took from the allocator and did not give back.
     heap_bytes: AtomicI64,
+    /// The keys that may be evicted, and what others wish of them.
+    evictable: Evictable,
     /// Read by nobody else: the others look at the count.
     log_refuses: AtomicBool,
 }
@@ -293,8 +297,18 @@ impl Shared {
             records.load(Ordering::Relaxed) + heap.load(Ordering::Relaxed)
         };
         let sum: i64 = self.cores.iter().map(of).sum();
-        let grown = sum.max(0).unsigned_abs() + datatypes::mapped_bytes() as u64;
+        let grown = sum.max(0).unsigned_abs() + gauge::mapped_bytes();
         self.memory_gauge.startup() + grown
+    }
+
+    /// What a shard says of the keys that it may evict, and is asked for.
+    pub(crate) fn evictable(&self, shard: usize) -> &Evictable {
+        &self.cores[shard].evictable
+    }
+
+    /// The same of every shard.
+    pub(crate) fn evictables(&self) -> impl Iterator<Item = &Evictable> {
+        self.cores.iter().map(|core| &core.evictable)
     }
 
     /// Says whether a shard's log takes writes, or why not: its core thread does.
@@ -338,6 +352,7 @@ impl PerCore {
             connections: AtomicUsize::new(0),
             record_bytes: AtomicI64::new(0),
             heap_bytes: AtomicI64::new(0),
+            evictable: Evictable::default(),
             log_refuses: AtomicBool::new(false),
         }
     }

@@ -92,7 +92,7 @@ fn take() -> Reading {
     let _ = epoch::advance();
     let bytes = |answer: tikv_jemalloc_ctl::Result<usize>| answer.unwrap_or(0) as u64;
     // Long strings are mappings of their own, of which the allocator knows nothing.
-    let mapped = datatypes::mapped_bytes() as u64;
+    let mapped = mapped_bytes();
     let allocated = bytes(stats::allocated::read()) + mapped;
     Reading {
         allocated,
@@ -102,6 +102,23 @@ fn take() -> Reading {
         process: kilobytes_of("/proc/self/status", "VmRSS:") * 1024,
         peak: allocated,
     }
+}
+
+/// Bytes of long strings, which are mappings of their own.
+pub(crate) fn mapped_bytes() -> u64 {
+    #[cfg(test)]
+    if MAPPINGS_OF_OTHERS.get() {
+        return 0;
+    }
+    datatypes::mapped_bytes() as u64
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Whether a test counts no mappings, because all are those of tests beside it.
+    pub(crate) static MAPPINGS_OF_OTHERS: std::cell::Cell<bool> = const {
+        std::cell::Cell::new(false)
+    };
 }
 
 /// All memory of the machine, in bytes.

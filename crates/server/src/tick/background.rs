@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering;
 
 use crate::clients::connections::ConnectionKey;
 use crate::core::Core;
+use crate::memory::eviction::Room;
 
 /// The longest a slice of background work keeps a core thread from its clients: a quarter of the
 /// millisecond that a tick may be kept in all (docs/architecture.md: never the whole server). What
@@ -89,6 +90,7 @@ impl Core {
         if self.mail.shard == 0 {
             self.shared.note_memory_peak();
         }
+        self.publish_bounded_evictable();
         self.make_room_until(until_ns);
         let now_ms = self.time.unix_ms();
         if now_ms >= self.background.clients_due_ms {
@@ -106,7 +108,9 @@ impl Core {
         loop {
             let more = shard.run_slice(self.time.unix_ms());
             if !more || self.time.now_ns() >= until_ns {
-                return more || self.has_to_evict() && self.make_room_until(until_ns);
+                let evicts =
+                    self.has_to_evict() && self.make_room_until(until_ns) == Room::Unfinished;
+                return more || evicts;
             }
         }
     }
