@@ -19,25 +19,29 @@ pub(crate) const MODULE: &str = "Bobbin loads no modules: remove the line to run
 const SAVE: &str = "RDB files are not in this version, and with 'appendonly no' nothing would be \
     kept: set 'appendonly yes' to keep the data, or 'save \"\"' to keep none";
 
-/// Rules that give the default user what it has without them; CONFIG REWRITE of Redis writes them.
-const RULES_OF_ALL: [&[u8]; 10] = [
-    b"on",
-    b"nopass",
-    b"~*",
-    b"allkeys",
-    b"&*",
-    b"allchannels",
-    b"+@all",
-    b"allcommands",
-    b"sanitize-payload",
-    b"skip-sanitize-payload",
+/// What the one user that there is can do. Redis resets the default user when it reads a line about
+/// it, so a line that leaves one of these out locks somebody out. CONFIG REWRITE of Redis writes all.
+const RULES_OF_ALL: [&[&[u8]]; 5] = [
+    &[b"on"],
+    &[b"nopass"],
+    &[b"~*", b"allkeys"],
+    &[b"&*", b"allchannels"],
+    &[b"+@all", b"allcommands"],
 ];
 
-/// Whether `user` with these arguments changes nothing about the one user that there is.
+/// Rules that guard nothing here.
+const RULES_OF_NOTHING: &[&[u8]] = &[b"sanitize-payload", b"skip-sanitize-payload"];
+
+/// Whether `user` with these arguments gives the one user that there is just what it has.
 pub(crate) fn is_default_user(arguments: &[Text]) -> bool {
     let Some((name, rules)) = arguments.split_first() else { return false };
-    let is_of_all = |rule: &Text| RULES_OF_ALL.iter().any(|one| rule.eq_ignore_ascii_case(one));
-    **name == *b"default" && rules.iter().all(is_of_all)
+    let is_among =
+        |rule: &Text, some: &[&[u8]]| some.iter().any(|one| rule.eq_ignore_ascii_case(one));
+    let is_known = |rule: &Text| {
+        is_among(rule, RULES_OF_NOTHING) || RULES_OF_ALL.iter().any(|some| is_among(rule, some))
+    };
+    let is_given = |some: &&[&[u8]]| rules.iter().any(|rule| is_among(rule, some));
+    **name == *b"default" && rules.iter().all(is_known) && RULES_OF_ALL.iter().all(is_given)
 }
 
 /// Why a server with this configuration must not start: the parameter or directive whose line is
@@ -59,10 +63,11 @@ pub(crate) fn of_change(parameter: &crate::Parameter, next: &Config) -> Option<&
 }
 
 /// Snapshots are asked for, and there is no log. `appendonly no` beside the default save points is
-/// that nothing be kept.
+/// that nothing be kept: these stand in every file that CONFIG REWRITE of Redis has written.
 fn loses_all(config: &Config) -> bool {
     let snapshot = &config.snapshot;
-    !config.log.enabled && snapshot.save_is_asked && !snapshot.save.is_empty()
+    let is_wish = !snapshot.save.is_empty() && snapshot.save != Config::default().snapshot.save;
+    !config.log.enabled && snapshot.save_is_asked && is_wish
 }
 
 #[cfg(test)]
@@ -78,8 +83,15 @@ mod tests {
     #[test]
     fn only_what_everybody_has_is_harmless() {
         assert!(is_harmless("default on nopass sanitize-payload ~* &* +@all"));
-        assert!(is_harmless("default"));
+        assert!(is_harmless("default allcommands allchannels allkeys NOPASS on"));
         for line in [
+            "default",
+            "default on",
+            "default on ~* &* +@all",
+            "default nopass ~* &* +@all",
+            "default on nopass",
+            "default on nopass ~*",
+            "default on nopass ~* &*",
             "default off",
             "default on #5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8 ~* +@all",
             "default on >secret ~* &* +@all",

@@ -247,10 +247,11 @@ fn standard_input_comes_between_file_and_options() {
 
 #[test]
 fn directives_that_are_not_parameters_are_kept_in_order() {
-    let text = "user default on\nrename-command CONFIG \"\"\nUSER default ~*\n";
+    let text = "user default on nopass ~* &* +@all\nrename-command CONFIG \"\"\n\
+                USER default allkeys on nopass &* +@all\n";
     let directives = loaded(text, &[]).security.directives;
     assert_eq!(directives.users.len(), 2);
-    assert_eq!(directives.users[1], [Text::from("default"), Text::from("~*")]);
+    assert_eq!(directives.users[1][..2], [Text::from("default"), Text::from("allkeys")]);
     assert_eq!(directives.renamed_commands, [[Text::from("CONFIG"), Text::default()]]);
 }
 

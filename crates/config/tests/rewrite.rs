@@ -21,10 +21,10 @@ fn rewritten(text: &str, pairs: &[(&str, &str)]) -> String {
 
 #[test]
 fn comments_and_order_stay_and_lines_are_replaced() {
-    let text = "# top\nport 1\n\n# memory\nMaxMemory 5\nslave-priority 7\nUSER \"default\" on\n";
+    let text = "# top\nport 1\n\n# memory\nMaxMemory 5\nslave-priority 7\nUSER \"default\" on nopass ~* &* +@all\n";
     assert_eq!(
         rewritten(text, &[("maxmemory", "1gb"), ("port", "2")]),
-        "# top\nport 2\n\n# memory\nmaxmemory 1gb\nreplica-priority 7\nuser default on\n"
+        "# top\nport 2\n\n# memory\nmaxmemory 1gb\nreplica-priority 7\nuser default on nopass ~* &* +@all\n"
     );
 }
 
@@ -134,7 +134,7 @@ fn random_line(rng: &mut Rng, names: &[&str]) -> String {
     match rng.below(12) {
         0 => String::new(),
         1 => "# a comment".into(),
-        2 => "user default on nopass +@all".into(),
+        2 => "user default on nopass ~* &* +@all".into(),
         3 => "rename-command DEBUG \"\"".into(),
         _ => format!("  {}\t{} ", rng.pick(names), rng.pick(VALUES)),
     }
