@@ -42,12 +42,30 @@ pub struct ShardContext<'a> {
 pub struct CommandLimits {
     /// `proto-max-bulk-len`: the longest string, bytes.
     pub bulk_bytes_max: u64,
+    /// Up to which size a set is packed.
+    pub set: SetLimits,
+}
+
+/// When a set becomes a large one: see `datatypes::set::Limits`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetLimits {
+    /// `set-max-intset-entries`.
+    pub intset_entries_max: usize,
+    /// `set-max-listpack-entries`.
+    pub listpack_entries_max: usize,
+    /// `set-max-listpack-value`, in bytes.
+    pub listpack_value_bytes_max: usize,
 }
 
 impl Default for CommandLimits {
     /// Redis' defaults.
     fn default() -> Self {
-        Self { bulk_bytes_max: 512 << 20 }
+        let set = SetLimits {
+            intset_entries_max: 512,
+            listpack_entries_max: 128,
+            listpack_value_bytes_max: 64,
+        };
+        Self { bulk_bytes_max: 512 << 20, set }
     }
 }
 

@@ -6,6 +6,7 @@
 //! wait       what a command waits for
 //! generic/   any key: DEL, EXPIRE, SCAN, COPY ...
 //! string/    strings                    bitmap/   bits of strings
+//! set/       sets
 //! ```
 //!
 //! A new command is a function and a `const` beside it, and one word in the family's slice.
@@ -22,19 +23,21 @@ mod generic;
 mod merge;
 #[cfg(test)]
 mod replay;
+mod set;
 mod string;
 mod wait;
 
 use spec::Spec;
 
 pub use command::{Across, Outcome, Run, RunReplies, RunWaits, ShardCommand};
-pub use context::{CommandLimits, ShardContext, ShardPlace};
+pub use context::{CommandLimits, SetLimits, ShardContext, ShardPlace};
 pub use cursor::cursor_shards;
 pub use merge::{Merge, Replies};
 pub use wait::{Otherwise, Wait, parse_timeout};
 
 /// Every family's commands.
-pub const FAMILIES: &[&[&ShardCommand]] = &[generic::COMMANDS, string::COMMANDS, bitmap::COMMANDS];
+pub const FAMILIES: &[&[&ShardCommand]] =
+    &[generic::COMMANDS, string::COMMANDS, bitmap::COMMANDS, set::COMMANDS];
 
 /// The commands that are but containers of subcommands.
 pub const CONTAINERS: &[Spec] = generic::CONTAINERS;

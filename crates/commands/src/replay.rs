@@ -8,13 +8,16 @@
 
 use std::collections::HashSet;
 
+use datatypes::string::StringBytes;
+use datatypes::{Cursor, Element, Object};
 use keyspace::{ExpiryMode, Random, Settings};
 use resp::Value;
+use table::{PayloadRef, Record};
 
 use crate::fixture::{Fixture, command};
 
-/// The lines that are tried: `K` is a random key, `V` a random value, `N` a small number, `M` a
-/// moment near the clock in milliseconds, `D` a database.
+/// The lines that are tried: `K` is a random key, `V` a random value, `E` one of a few members, `W`
+/// one of many, `N` a small number, `M` a moment near the clock in milliseconds, `D` a database.
 const LINES: &[&str] = &[
     "SET K V",
     "SET K V PX N",
@@ -41,6 +44,20 @@ const LINES: &[&str] = &[
     "MGET K K K",
     "SETBIT K N 1",
     "BITOP XOR K K K",
+    "SADD K E E E",
+    "SADD K E E E E E E E E E E E E",
+    "SADD K W W W W W W W W",
+    "SREM K E E E",
+    "SMOVE K K E",
+    "SPOP K",
+    "SPOP K N",
+    "SRANDMEMBER K -3",
+    "SMEMBERS K",
+    "SINTERSTORE K K K",
+    "SUNIONSTORE K K K",
+    "SUNIONSTORE K K",
+    "SDIFFSTORE K K K",
+    "SINTERCARD 2 K K",
     "DEL K K",
     "UNLINK K",
     "EXISTS K",
@@ -82,6 +99,8 @@ fn random_line(random: &mut Random, now_ms: i64) -> Vec<Vec<u8>> {
             1 => "v".repeat(random.below(60) as usize),
             _ => "w".repeat(random.below(3000) as usize),
         },
+        "E" => random.below(20).to_string(),
+        "W" => format!("member:{}", random.below(1000)),
         "N" => (1 + random.below(60)).to_string(),
         "M" => (now_ms - 20 + random.below(80) as i64).to_string(),
         "D" => random.below(3).to_string(),
@@ -123,6 +142,22 @@ fn slots(words: &[Vec<u8>]) -> HashSet<u16> {
 /// Database, key, value, expiry.
 type Content = (usize, Vec<u8>, Vec<u8>, Option<i64>);
 
+/// The bytes of a string, or the type of another value and its elements in order, whatever its
+/// encoding: what a large one became small by is not in the log.
+fn value(record: Record<'_, Object>) -> Vec<u8> {
+    let object = match record.payload() {
+        PayloadRef::Object(object) if object.as_string().is_none() => object,
+        string => return StringBytes::of(string).expect("it is a string").to_vec(),
+    };
+    let mut elements = Vec::new();
+    object.elements(Cursor::default(), usize::MAX, |element| match element {
+        Element::Member(member) => elements.push(member.text().to_vec()),
+        Element::String(_) => unreachable!("it is no string"),
+    });
+    elements.sort();
+    format!("{} {elements:?}", object.type_name()).into_bytes()
+}
+
 /// Everything that a shard holds.
 fn contents(shard: &mut Fixture) -> Vec<Content> {
     let mut all = Vec::new();
@@ -131,9 +166,7 @@ fn contents(shard: &mut Fixture) -> Vec<Content> {
         let mut position = 0;
         loop {
             position = database.table().scan(position, 100, |record| {
-                let value = datatypes::string::StringBytes::of(record.payload());
-                let value = value.expect("all values are strings").to_vec();
-                all.push((db, record.key().to_vec(), value, record.expiry()));
+                all.push((db, record.key().to_vec(), value(record), record.expiry()));
             });
             if position == 0 {
                 break;

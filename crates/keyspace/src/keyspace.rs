@@ -145,6 +145,12 @@ impl Keyspace {
         self.hasher.hash(key)
     }
 
+    /// The hash function of every table of the server, and of what is inside of large values.
+    #[must_use]
+    pub const fn hasher(&self) -> Hasher {
+        self.hasher
+    }
+
     /// First stage of a batch of lookups: asks for the cache line of the key's bucket.
     #[inline]
     pub fn prefetch(&self, db: usize, hash: Hash) {

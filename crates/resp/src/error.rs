@@ -68,6 +68,7 @@ errors! {
         TimeoutNotFloat => "ERR timeout is not a float or out of range",
         TimeoutNegative => "ERR timeout is negative",
         TimeoutOutOfRange => "ERR timeout is out of range",
+        LimitNegative => "ERR LIMIT can't be negative",
         NumkeysNotPositive => "ERR numkeys should be greater than 0",
         // --- admission ---
         NoAuth => "NOAUTH Authentication required.",

@@ -68,20 +68,17 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
         "set-max-intset-entries",
         integer!(encodings.set_intset_entries_max, 512, 0, i64::MAX),
         "Members of a set of integers kept as a sorted array.",
-    )
-    .inert(why::DATA_TYPE),
+    ),
     Parameter::new(
         "set-max-listpack-entries",
         integer!(encodings.set_listpack_entries_max, 128, 0, i64::MAX),
         "Members of a packed set.",
-    )
-    .inert(why::DATA_TYPE),
+    ),
     Parameter::new(
         "set-max-listpack-value",
         integer!(encodings.set_listpack_value_bytes_max, 64, 0, i64::MAX),
         "Longest member of a packed set.",
-    )
-    .inert(why::DATA_TYPE),
+    ),
     Parameter::new(
         "zset-max-listpack-entries",
         integer!(encodings.zset_listpack_entries_max, 128, 0, i64::MAX),

@@ -33,7 +33,61 @@ impl Set {
         if expected <= limits.listpack_entries_max {
             return Self::Packed(Listpack::new());
         }
+        Self::empty_large(limits)
+    }
+
+    /// An empty set in the smallest form: what grows to an unknown length, and what it becomes is
+    /// then decided by its members alone.
+    #[must_use]
+    pub fn smallest() -> Self {
+        Self::Integers(Intset::new())
+    }
+
+    /// An empty set for some of this one's members, in the same encoding.
+    #[must_use]
+    pub fn empty_like(&self, limits: &Limits) -> Self {
+        match self {
+            Self::Integers(_) => Self::Integers(Intset::new()),
+            Self::Packed(_) => Self::Packed(Listpack::new()),
+            Self::Large(_) => Self::empty_large(limits),
+        }
+    }
+
+    /// An empty large set: for members that are to be found again at once, whatever they are.
+    #[must_use]
+    pub fn empty_large(limits: &Limits) -> Self {
         Self::Large(Box::new(Members::new(limits.hasher)))
+    }
+
+    /// Makes ready for `more` members that are about to be inserted: a small set becomes a large
+    /// one at once where so many alone are too many for it.
+    pub fn expect(&mut self, more: usize, limits: &Limits) {
+        let most = match self {
+            Self::Integers(_) => limits.intset_entries_max,
+            Self::Packed(_) => limits.listpack_entries_max,
+            Self::Large(_) => return,
+        };
+        if more > most {
+            *self = self.large(limits);
+        }
+    }
+
+    /// Becomes an intset, if all members are integers and an intset may have so many. What is left
+    /// of the old form is dropped at once: it is small then.
+    pub fn become_integers(&mut self, limits: &Limits) {
+        if matches!(self, Self::Integers(_)) || self.len() > limits.intset_entries_max {
+            return;
+        }
+        let (mut integers, mut all) = (Intset::new(), true);
+        self.for_each(|member| match Entry::of(&member.text()) {
+            Entry::Integer(integer) if all => {
+                integers.insert(integer);
+            }
+            Entry::Integer(_) | Entry::Bytes(_) => all = false,
+        });
+        if all {
+            *self = Self::Integers(integers);
+        }
     }
 
     /// The set that `members` make, in the encoding of one that was just made of them: what a STORE

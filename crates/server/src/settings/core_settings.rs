@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use commands::CommandLimits;
+use commands::{CommandLimits, SetLimits};
 use config::{Config, Gate, Policy};
 use durability::FsyncPolicy;
 use resp::Limits;
@@ -74,10 +74,9 @@ pub(crate) struct LogSettings {
 impl Settings {
     /// What `config` says.
     pub(crate) fn of(config: &Config) -> Self {
-        let bulk_bytes_max = config.clients.bulk_bytes_max;
         Self {
             limits: ServerLimits::of(config),
-            commands: CommandLimits { bulk_bytes_max },
+            commands: command_limits(config),
             password: config.security.password.to_vec(),
             protected: config.security.protected_mode,
             keyspace: keyspace_settings(config),
@@ -138,6 +137,19 @@ impl TelemetrySettings {
             latency_threshold_ms: monitoring.latency_threshold_ms.max(0).unsigned_abs(),
             latency_tracking: monitoring.latency_tracking,
         }
+    }
+}
+
+fn command_limits(config: &Config) -> CommandLimits {
+    let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let encodings = &config.encodings;
+    CommandLimits {
+        bulk_bytes_max: config.clients.bulk_bytes_max,
+        set: SetLimits {
+            intset_entries_max: size(encodings.set_intset_entries_max),
+            listpack_entries_max: size(encodings.set_listpack_entries_max),
+            listpack_value_bytes_max: size(encodings.set_listpack_value_bytes_max),
+        },
     }
 }
 

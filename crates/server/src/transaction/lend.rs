@@ -145,10 +145,13 @@ impl Core {
         }
     }
 
-    fn new_guest_keyspace(&self) -> Box<Keyspace> {
-        let own = &self.shard.keyspace;
-        let hasher = table::Hasher::new(self.shared.hash_seed);
-        Box::new(Keyspace::new(own.database_count(), hasher, *own.settings()))
+    fn new_guest_keyspace(&mut self) -> Box<Keyspace> {
+        let own = &mut self.shard.keyspace;
+        let hasher = own.hasher();
+        let mut keyspace = Keyspace::new(own.database_count(), hasher, *own.settings());
+        // Chance on guests is no more the same everywhere than that of shards is.
+        keyspace.seed(own.random());
+        Box::new(keyspace)
     }
 }
 

@@ -39,6 +39,26 @@ const COMMANDS: &[&str] = &[
     "BITOP OR K K K",
     "BITOP NOT K K",
     "LCS K K",
+    "SADD K V N",
+    "SADD K N N N",
+    "SADD K x y z",
+    "SADD K x y L",
+    "SREM K x N",
+    "SISMEMBER K x",
+    "SMISMEMBER K x y N",
+    "SCARD K",
+    "SMEMBERS K",
+    "SMOVE K K x",
+    "SMOVE K K y",
+    "SINTER K K",
+    "SINTERCARD 2 K K",
+    "SDIFF K K K",
+    "SUNION K K",
+    "SINTERSTORE K K K",
+    "SUNIONSTORE K K K",
+    "SDIFFSTORE K K K",
+    "SSCAN K 0",
+    "SPOP K 1000",
     "MGET K K K",
     "MGET K K K",
     "MSET K V K V K V",
@@ -93,8 +113,17 @@ const RARE: &[&str] = &[
 ];
 
 /// Commands on one key, `KEY`: an EXEC of these runs on one shard.
-const ON_ONE_KEY: &[&str] =
-    &["GET KEY", "SET KEY V", "SET KEY N", "INCR KEY", "APPEND KEY L", "GETDEL KEY"];
+const ON_ONE_KEY: &[&str] = &[
+    "GET KEY",
+    "SET KEY V",
+    "SET KEY N",
+    "INCR KEY",
+    "APPEND KEY L",
+    "GETDEL KEY",
+    "SADD KEY V x",
+    "SREM KEY x",
+    "SMEMBERS KEY",
+];
 
 /// Commands that wait unless `KEY` is there.
 const WAITING: &[&str] = &["BTAKE K KEY K 0", "BTAKE KEY 0", "BMOVE KEY K 0"];
