@@ -229,6 +229,51 @@ mod tests {
         assert_eq!(server.ask(client, &format!("EXISTS {one}")), ":0\r\n");
     }
 
+    /// What a shard has told of since it was asked last.
+    fn told(shard: usize) -> Vec<String> {
+        let of_shard = |it: &mut Told| it.shard == shard;
+        let told = TOLD.with_borrow_mut(|told| told.extract_if(.., of_shard).collect::<Vec<_>>());
+        told.into_iter().map(|it| it.text).collect()
+    }
+
+    /// How these events of a key of database 0 are told of.
+    fn of(names: &[&str], key: &str) -> Vec<String> {
+        names.iter().map(|name| format!("0 {name} {key}")).collect()
+    }
+
+    #[test]
+    fn events_of_lent_sets_arrive_where_their_keys_live() {
+        let (mut server, client, one, other) = server();
+        let events = EventClass::ALL.with(EventClass::NEW).with(EventClass::KEY_MISS);
+        for core in &mut server.cores {
+            core.shard.effects.want(Wanted { events, ..core.shard.effects.wanted() });
+        }
+        server.ask(client, &format!("SADD {one} x"));
+        assert_eq!(server.ask(client, &format!("SMOVE {one} {other} x")), ":1\r\n");
+        assert_eq!(told(0), of(&["new", "sadd", "srem", "del"], one));
+        assert_eq!(told(1), of(&["new", "sadd"], other));
+        server.ask(client, &format!("SADD {one} x y"));
+        assert_eq!(server.ask(client, &format!("SDIFFSTORE {other} {one} {other}")), ":1\r\n");
+        assert_eq!(told(0), of(&["new", "sadd"], one));
+        assert_eq!(told(1), of(&["sdiffstore"], other));
+        assert_eq!(server.ask(client, &format!("SINTERSTORE {one} {one} {{{one}}}none")), ":0\r\n");
+        assert_eq!(server.ask(client, &format!("SUNION {one} {other}")), "*1\r\n$1\r\ny\r\n");
+        assert_eq!(server.ask(client, &format!("EXISTS {one}")), ":0\r\n");
+    }
+
+    /// What is drawn by chance on guests is not the same on all homes.
+    #[test]
+    fn houses_of_guests_have_chances_of_their_own() {
+        let (mut server, client, one, other) = server();
+        let second = server.connect(1);
+        for client in [client, second] {
+            server.ask(client, &format!("SUNION {one} {other}"));
+        }
+        let guests = server.cores.iter_mut().filter_map(|core| core.guests.keyspace.as_mut());
+        let drawn: Vec<u64> = guests.map(|keyspace| keyspace.random()).collect();
+        assert!(drawn.len() == 2 && drawn[0] != drawn[1], "{drawn:?}");
+    }
+
     #[test]
     fn events_of_lent_values_arrive_where_their_keys_live_and_in_order() {
         let (mut server, client, one, other) = server();
@@ -236,17 +281,8 @@ mod tests {
         for core in &mut server.cores {
             core.shard.effects.want(Wanted { events, ..core.shard.effects.wanted() });
         }
-        let told = |shard: usize| -> Vec<String> {
-            let of_shard = |it: &mut Told| it.shard == shard;
-            let told =
-                TOLD.with_borrow_mut(|told| told.extract_if(.., of_shard).collect::<Vec<_>>());
-            told.into_iter().map(|it| it.text).collect()
-        };
         server.ask(client, &format!("SET {one} v"));
         server.ask(client, &format!("RENAME {one} {other}"));
-        let of = |names: &[&str], key: &str| -> Vec<String> {
-            names.iter().map(|name| format!("0 {name} {key}")).collect()
-        };
         assert_eq!(told(0), of(&["new", "set", "rename_from"], one));
         assert_eq!(told(1), of(&["new", "rename_to"], other));
         server.ask(client, "MULTI");
