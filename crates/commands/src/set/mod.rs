@@ -13,8 +13,8 @@
 //! ```
 //!
 //! How a set is stored is `datatypes::set`'s affair. A command of several keys needs all of them in
-//! one place: over shards it runs on shares of the sets, which are cheap. The log gets what happened
-//! to each key: the members that SPOP drew, as SREM; what a STORE form made, as SADD.
+//! one place: over shards it runs on shares of the sets, which are cheap. The log gets what
+//! happened to each key: the members that SPOP drew, as SREM; what a STORE form made, as SADD.
 
 mod change;
 mod inter;
