@@ -111,8 +111,8 @@ impl Keyspace {
     /// Counts the reads that another keyspace has counted, in which a command ran instead of in this
     /// one; they are taken from it.
     pub fn take_stats_over(&mut self, other: &mut Self) {
-        self.stats.hits += std::mem::take(&mut other.stats.hits);
-        self.stats.misses += std::mem::take(&mut other.stats.misses);
+        self.stats.hits += mem::take(&mut other.stats.hits);
+        self.stats.misses += mem::take(&mut other.stats.misses);
     }
 
     /// Sets all counters back (`CONFIG RESETSTAT`).
