@@ -21,6 +21,8 @@ pub enum Element<'a> {
     String(&'a [u8]),
     /// A member of a set.
     Member(Entry<'a>),
+    /// What is at some place of a list: in order.
+    Item(Entry<'a>),
 }
 
 /// Elements in one command.
@@ -41,6 +43,7 @@ impl Object {
         match self {
             Self::String(_) => false,
             Self::Set(set) => set.len() > SMALL_ELEMENTS_MAX,
+            Self::List(list) => list.len() > SMALL_ELEMENTS_MAX,
         }
     }
 
@@ -61,6 +64,10 @@ impl Object {
                 let next = set.scan(cursor.0, budget, |member| sink(Element::Member(member)));
                 (next != 0).then_some(Cursor(next))
             }
+            Self::List(list) => {
+                let next = list.emit(cursor.0 as usize, budget, |item| sink(Element::Item(item)));
+                next.map(|next| Cursor(next as u64))
+            }
         }
     }
 
@@ -77,12 +84,13 @@ impl Object {
         let name: &[u8] = match self {
             Self::String(_) => b"SET",
             Self::Set(_) => b"SADD",
+            Self::List(_) => b"RPUSH",
         };
         let mut gathered = Gathered::default();
         let next = self.elements(cursor, budget, |element| {
             match element {
                 Element::String(bytes) => return sink(&[name, key, bytes]),
-                Element::Member(member) => gathered.push(&member.text()),
+                Element::Member(entry) | Element::Item(entry) => gathered.push(&entry.text()),
             }
             if gathered.is_full() {
                 gathered.hand_over(name, key, &mut sink);
@@ -137,6 +145,7 @@ mod tests {
 
     use super::{COMMAND_BYTES_MAX, COMMAND_ELEMENTS_MAX, Cursor};
     use crate::Object;
+    use crate::list::{End, List, ListLimits};
     use crate::set::{Limits, Set};
 
     fn limits() -> Limits {
@@ -176,6 +185,39 @@ mod tests {
             }
             assert_eq!(made, members);
             assert!(slices >= count / 400, "{slices} slices of {count}");
+            assert_eq!(share.is_large(), count > 1000);
+        }
+    }
+
+    #[test]
+    fn commands_make_a_list_in_its_order() {
+        let limits = ListLimits::of(-2);
+        for (count, bytes) in [(1, 3), (100, 10), (5000, 16), (300, 1000)] {
+            let text = |number: usize| format!("{number:0bytes$}x").into_bytes();
+            let items: Vec<Vec<u8>> = (0..count).map(text).collect();
+            let mut list = List::new();
+            list.push(End::Back, items.iter().map(Vec::as_slice), limits);
+            let mut object = Object::List(list);
+            let share = object.share();
+            let (mut cursor, mut made, mut slices) = (Cursor::default(), Vec::new(), 0);
+            loop {
+                let next = share.commands(b"key", cursor, 300, |words| {
+                    assert_eq!(words[..2], [&b"RPUSH"[..], b"key"]);
+                    let payload: usize = words[2..].iter().map(|word| word.len()).sum();
+                    assert!((1..=COMMAND_ELEMENTS_MAX).contains(&(words.len() - 2)));
+                    assert!(payload < COMMAND_BYTES_MAX + bytes + 2);
+                    made.extend(words[2..].iter().map(|word| word.to_vec()));
+                });
+                slices += 1;
+                // What happens meanwhile is not seen.
+                let Object::List(list) = &mut object else { unreachable!("it is a list") };
+                list.push(End::Front, [&b"new"[..]].into_iter(), limits);
+                list.pop(End::Back, limits, |_| ());
+                let Some(next) = next else { break };
+                cursor = next;
+            }
+            assert_eq!(made, items);
+            assert_eq!(slices, count.div_ceil(300));
             assert_eq!(share.is_large(), count > 1000);
         }
     }

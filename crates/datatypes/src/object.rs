@@ -10,6 +10,7 @@
 //! that passes over those to come.
 
 use crate::LongString;
+use crate::list::List;
 use crate::set::Set;
 
 /// A value held outside of its key's record.
@@ -19,6 +20,8 @@ pub enum Object {
     String(Box<LongString>),
     /// A set, in any of its encodings.
     Set(Set),
+    /// A list, in either of its encodings.
+    List(List),
 }
 
 // The table stores the object inside a record: two words, whatever the type.
@@ -31,6 +34,8 @@ pub enum ObjectType {
     String,
     /// Sets.
     Set,
+    /// Lists.
+    List,
 }
 
 impl ObjectType {
@@ -40,6 +45,7 @@ impl ObjectType {
         match self {
             Self::String => "string",
             Self::Set => "set",
+            Self::List => "list",
         }
     }
 }
@@ -58,6 +64,7 @@ impl Object {
         match self {
             Self::String(_) => ObjectType::String,
             Self::Set(_) => ObjectType::Set,
+            Self::List(_) => ObjectType::List,
         }
     }
 
@@ -69,10 +76,11 @@ impl Object {
 
     /// What `OBJECT ENCODING` says.
     #[must_use]
-    pub const fn encoding(&self) -> &'static str {
+    pub fn encoding(&self) -> &'static str {
         match self {
             Self::String(_) => crate::StringEncoding::Raw.name(),
             Self::Set(set) => set.encoding(),
+            Self::List(list) => list.encoding(),
         }
     }
 
@@ -82,6 +90,7 @@ impl Object {
         match self {
             Self::String(string) => string.len(),
             Self::Set(set) => set.len(),
+            Self::List(list) => list.len(),
         }
     }
 
@@ -99,6 +108,7 @@ impl Object {
         match self {
             Self::String(string) => Self::String(Box::new(LongString::from(string.as_slice()))),
             Self::Set(set) => Self::Set(set.share()),
+            Self::List(list) => Self::List(list.share()),
         }
     }
 
@@ -109,6 +119,7 @@ impl Object {
         match self {
             Self::String(string) => size_of::<LongString>() + string.heap_bytes(),
             Self::Set(set) => set.heap_bytes(),
+            Self::List(list) => list.heap_bytes(),
         }
     }
 
@@ -117,7 +128,7 @@ impl Object {
     pub fn as_string(&self) -> Option<&LongString> {
         match self {
             Self::String(string) => Some(string),
-            Self::Set(_) => None,
+            Self::Set(_) | Self::List(_) => None,
         }
     }
 
@@ -126,7 +137,7 @@ impl Object {
     pub fn as_string_mut(&mut self) -> Option<&mut LongString> {
         match self {
             Self::String(string) => Some(string),
-            Self::Set(_) => None,
+            Self::Set(_) | Self::List(_) => None,
         }
     }
 
@@ -135,7 +146,7 @@ impl Object {
     pub const fn as_set(&self) -> Option<&Set> {
         match self {
             Self::Set(set) => Some(set),
-            Self::String(_) => None,
+            Self::String(_) | Self::List(_) => None,
         }
     }
 
@@ -144,7 +155,25 @@ impl Object {
     pub const fn as_set_mut(&mut self) -> Option<&mut Set> {
         match self {
             Self::Set(set) => Some(set),
-            Self::String(_) => None,
+            Self::String(_) | Self::List(_) => None,
+        }
+    }
+
+    /// The list, if it is one.
+    #[must_use]
+    pub const fn as_list(&self) -> Option<&List> {
+        match self {
+            Self::List(list) => Some(list),
+            Self::String(_) | Self::Set(_) => None,
+        }
+    }
+
+    /// The list, if it is one, to be changed.
+    #[must_use]
+    pub const fn as_list_mut(&mut self) -> Option<&mut List> {
+        match self {
+            Self::List(list) => Some(list),
+            Self::String(_) | Self::Set(_) => None,
         }
     }
 
@@ -156,6 +185,7 @@ impl Object {
         match self {
             Self::String(string) => 1 + string.heap_bytes() / FREED_SLICE_BYTES,
             Self::Set(set) => set.free_effort(),
+            Self::List(list) => list.free_effort(),
         }
     }
 
@@ -166,6 +196,7 @@ impl Object {
         match self {
             Self::String(string) => string.free_slice(FREED_SLICE_BYTES),
             Self::Set(set) => set.free_slice(FREED_SLICE_BYTES),
+            Self::List(list) => list.free_slice(),
         }
     }
 }

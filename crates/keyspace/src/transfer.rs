@@ -46,7 +46,7 @@ impl Keyspace {
                 string.as_slice().len() <= LENT_COPY_BYTES_MAX
             }
             // Its chunks are shared until they change.
-            PayloadRef::Object(Object::Set(_)) => true,
+            PayloadRef::Object(Object::Set(_) | Object::List(_)) => true,
         };
         let lent = if is_copy { self.copy(step, key) } else { self.take(step, key) };
         lent.map(|lent| (lent, is_copy))

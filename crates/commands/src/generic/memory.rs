@@ -115,7 +115,7 @@ fn serialized_bytes(record: Record<'_, Object>) -> usize {
     object.elements(Cursor::default(), usize::MAX, |element| {
         let len = match element {
             Element::String(bytes) => bytes.len(),
-            Element::Member(member) => member.text().len(),
+            Element::Member(entry) | Element::Item(entry) => entry.text().len(),
         };
         bytes += serialized_length_bytes(len) + len;
     });

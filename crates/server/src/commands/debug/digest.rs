@@ -77,7 +77,19 @@ fn of_record(record: Record<'_, Object>, around: &[&[u8]]) -> Digest {
                 let mut all = of(&[b"set"]);
                 object.elements(Cursor::default(), usize::MAX, |element| match element {
                     Element::Member(member) => all.add(of(&[b"member", &member.text()])),
-                    Element::String(_) => unreachable!("a set has members"),
+                    Element::String(_) | Element::Item(_) => unreachable!("a set has members"),
+                });
+                all
+            }
+            ObjectType::List => {
+                // In their order, whatever the encoding: each with its place.
+                let (mut all, mut place) = (of(&[b"list"]), 0_u64);
+                object.elements(Cursor::default(), usize::MAX, |element| match element {
+                    Element::Item(item) => {
+                        all.add(of(&[b"item", &place.to_le_bytes(), &item.text()]));
+                        place += 1;
+                    }
+                    Element::String(_) | Element::Member(_) => unreachable!("a list has items"),
                 });
                 all
             }
