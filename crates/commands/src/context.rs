@@ -15,6 +15,7 @@
 //! A command that fails must not have changed anything.
 
 use datatypes::Object;
+use datatypes::list::ListLimits;
 use keyspace::{Effects, EventClass, Keyspace, Step};
 use spec::slot_of;
 use table::{Expiry, Payload, Record, RecordMut};
@@ -42,6 +43,8 @@ pub struct ShardContext<'a> {
 pub struct CommandLimits {
     /// `proto-max-bulk-len`: the longest string, bytes.
     pub bulk_bytes_max: u64,
+    /// `list-max-listpack-size`: how large a packed list, or a chunk of a large one, gets.
+    pub list: ListLimits,
     /// Up to which size a set is packed.
     pub set: SetLimits,
 }
@@ -65,7 +68,7 @@ impl Default for CommandLimits {
             listpack_entries_max: 128,
             listpack_value_bytes_max: 64,
         };
-        Self { bulk_bytes_max: 512 << 20, set }
+        Self { bulk_bytes_max: 512 << 20, list: ListLimits::of(-2), set }
     }
 }
 

@@ -6,6 +6,7 @@
 //! wait       what a command waits for
 //! generic/   any key: DEL, EXPIRE, SCAN, COPY ...
 //! string/    strings                    bitmap/   bits of strings
+//! list/      lists, and those who wait for them
 //! set/       sets
 //! ```
 //!
@@ -20,6 +21,7 @@ mod cursor;
 #[cfg(test)]
 mod fixture;
 mod generic;
+mod list;
 mod merge;
 #[cfg(test)]
 mod replay;
@@ -33,11 +35,11 @@ pub use command::{Across, Outcome, Run, RunReplies, RunWaits, ShardCommand};
 pub use context::{CommandLimits, SetLimits, ShardContext, ShardPlace};
 pub use cursor::cursor_shards;
 pub use merge::{Merge, Replies};
-pub use wait::{Otherwise, Wait, parse_timeout};
+pub use wait::{Awaited, Otherwise, Wait, parse_timeout};
 
 /// Every family's commands.
 pub const FAMILIES: &[&[&ShardCommand]] =
-    &[generic::COMMANDS, string::COMMANDS, bitmap::COMMANDS, set::COMMANDS];
+    &[generic::COMMANDS, string::COMMANDS, list::COMMANDS, set::COMMANDS, bitmap::COMMANDS];
 
 /// The commands that are but containers of subcommands.
 pub const CONTAINERS: &[Spec] = generic::CONTAINERS;

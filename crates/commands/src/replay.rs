@@ -12,12 +12,13 @@ use datatypes::string::StringBytes;
 use datatypes::{Cursor, Element, Object};
 use keyspace::{ExpiryMode, Random, Settings};
 use resp::Value;
-use table::{PayloadRef, Record};
+use table::PayloadRef;
 
 use crate::fixture::{Fixture, command};
 
-/// The lines that are tried: `K` is a random key, `V` a random value, `E` one of a few members, `W`
-/// one of many, `N` a small number, `M` a moment near the clock in milliseconds, `D` a database.
+/// The lines that are tried: `K` is a random key, `L` one that is mostly a list, `V` a random
+/// value, `I` one that is often an element, `E` one of a few members, `W` one of many, `N` a small
+/// number, `M` a moment near the clock in milliseconds, `D` a database.
 const LINES: &[&str] = &[
     "SET K V",
     "SET K V PX N",
@@ -80,6 +81,32 @@ const LINES: &[&str] = &[
     "KEYS *",
     "SCAN 0 COUNT 3",
     "OBJECT ENCODING K",
+    "RPUSH L V V",
+    "LPUSH L V",
+    "RPUSHX L V",
+    "LPUSHX L V V",
+    "LPOP L",
+    "RPOP L N",
+    "LLEN L",
+    "LRANGE L 0 N",
+    "LINDEX L N",
+    "LINSERT L BEFORE I V",
+    "LSET L 0 V",
+    "LTRIM L 1 N",
+    "LREM L 1 I",
+    "LPOS L I",
+    "LMOVE L L LEFT RIGHT",
+    "LMOVE L L RIGHT RIGHT",
+    "RPOPLPUSH L L",
+    "LMPOP 2 L L RIGHT COUNT N",
+    "BLPOP L L 0",
+    "BRPOP L 0",
+    "BLMOVE L L RIGHT LEFT 0",
+    "BRPOPLPUSH L L 0",
+    "BLMPOP 0 2 L L LEFT COUNT 2",
+    "RENAME L L",
+    "COPY L L",
+    "PEXPIRE L N",
 ];
 
 /// Lines that are rare, because they undo much.
@@ -94,6 +121,12 @@ fn random_line(random: &mut Random, now_ms: i64) -> Vec<Vec<u8>> {
             number @ 0..4 => format!("{{key}}:{number}"),
             number => format!("key:{number}"),
         },
+        "L" => match random.below(8) {
+            number @ 0..3 => format!("{{key}}:list:{number}"),
+            3 => "key:5".to_owned(),
+            number => format!("list:{number}"),
+        },
+        "I" => random.below(100).to_string(),
         "V" => match random.below(3) {
             0 => random.below(100).to_string(),
             1 => "v".repeat(random.below(60) as usize),
@@ -139,23 +172,27 @@ fn slots(words: &[Vec<u8>]) -> HashSet<u16> {
     slots
 }
 
-/// Database, key, value, expiry.
-type Content = (usize, Vec<u8>, Vec<u8>, Option<i64>);
+/// Database, key, value as its type and elements, expiry.
+type Content = (usize, Vec<u8>, Vec<Vec<u8>>, Option<i64>);
 
-/// The bytes of a string, or the type of another value and its elements in order, whatever its
-/// encoding: what a large one became small by is not in the log.
-fn value(record: Record<'_, Object>) -> Vec<u8> {
-    let object = match record.payload() {
-        PayloadRef::Object(object) if object.as_string().is_none() => object,
-        string => return StringBytes::of(string).expect("it is a string").to_vec(),
+/// The type and the elements of a value.
+fn elements(payload: PayloadRef<'_, Object>) -> Vec<Vec<u8>> {
+    let PayloadRef::Object(object) = payload else {
+        let value = StringBytes::of(payload).expect("what is embedded is a string");
+        return vec![b"string".to_vec(), value.to_vec()];
     };
-    let mut elements = Vec::new();
-    object.elements(Cursor::default(), usize::MAX, |element| match element {
-        Element::Member(member) => elements.push(member.text().to_vec()),
-        Element::String(_) => unreachable!("it is no string"),
+    let mut all = vec![object.type_name().as_bytes().to_vec()];
+    object.elements(Cursor::default(), usize::MAX, |element| {
+        all.push(match element {
+            Element::String(bytes) => bytes.to_vec(),
+            Element::Member(entry) | Element::Item(entry) => entry.text().to_vec(),
+        });
     });
-    elements.sort();
-    format!("{} {elements:?}", object.type_name()).into_bytes()
+    // What a large set became small by is not in the log, and so neither is its order.
+    if object.as_set().is_some() {
+        all[1..].sort();
+    }
+    all
 }
 
 /// Everything that a shard holds.
@@ -166,7 +203,8 @@ fn contents(shard: &mut Fixture) -> Vec<Content> {
         let mut position = 0;
         loop {
             position = database.table().scan(position, 100, |record| {
-                all.push((db, record.key().to_vec(), value(record), record.expiry()));
+                let value = elements(record.payload());
+                all.push((db, record.key().to_vec(), value, record.expiry()));
             });
             if position == 0 {
                 break;

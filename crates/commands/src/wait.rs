@@ -2,8 +2,9 @@
 //!
 //! A command that finds nothing answers [`Outcome::Wait`](crate::Outcome::Wait), having written and
 //! changed nothing. Whoever ran it then keeps the command, runs it again when one of the keys that
-//! it waits for has changed and is there, and answers for it when its time is over. Where nothing
-//! can wait (between MULTI and EXEC) the answer is at once what it would be then.
+//! it waits for has changed and is what it awaits ([`Awaited`]: a list, for BLPOP), and answers for
+//! it when its time is over. Where nothing can wait (between MULTI and EXEC) it is answered at
+//! once, as if its time were over.
 //!
 //! Such a command has the flag [`Flags::BLOCKING`](spec::Flags::BLOCKING), and is
 //! [`Across::Together`](crate::Across::Together). It looks for its keys with
@@ -12,6 +13,7 @@
 
 use std::ops::Range;
 
+use datatypes::ObjectType;
 use resp::{Arguments, CommandError, Writer};
 
 /// What a command waits for.
@@ -25,6 +27,41 @@ pub struct Wait {
     pub timeout_ms: u64,
     /// The answer when that is over.
     pub otherwise: Otherwise,
+    /// The answer where nothing may wait.
+    pub at_once: Otherwise,
+    /// What one of the keys has to be before the command runs again.
+    pub awaited: Awaited,
+}
+
+/// What a key has to be for those in its line to be looked at. To others they are not there: a
+/// string under the key does not end BLPOP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Awaited {
+    /// A value of this type; `None`: of any.
+    pub object_type: Option<ObjectType>,
+    /// Nothing at all, too: a group of consumers ends with its stream.
+    pub when_gone: bool,
+}
+
+impl Awaited {
+    /// A value of any type.
+    pub const ANY: Self = Self { object_type: None, when_gone: false };
+
+    /// A value of one type.
+    #[must_use]
+    pub const fn value(object_type: ObjectType) -> Self {
+        Self { object_type: Some(object_type), when_gone: false }
+    }
+
+    /// Whether a key that holds `held`, `None` where there is none, is that.
+    #[inline]
+    #[must_use]
+    pub fn is_met_by(self, held: Option<ObjectType>) -> bool {
+        match held {
+            None => self.when_gone,
+            Some(held) => self.object_type.is_none_or(|awaited| awaited == held),
+        }
+    }
 }
 
 /// What a command that waited in vain answers.
@@ -37,11 +74,27 @@ pub enum Otherwise {
 }
 
 impl Wait {
-    /// Waits for the keys at these arguments: not always all that the command uses.
+    /// Waits for a value of any type under the keys at these arguments: not always all that the
+    /// command uses.
     #[must_use]
     pub fn new(keys: Range<usize>, timeout_ms: u64, otherwise: Otherwise) -> Self {
         let (keys_begin, keys_end) = (keys.start as u32, keys.end as u32);
-        Self { keys_begin, keys_end, timeout_ms, otherwise }
+        let (at_once, awaited) = (otherwise, Awaited::ANY);
+        Self { keys_begin, keys_end, timeout_ms, otherwise, at_once, awaited }
+    }
+
+    /// Waits for keys that are this.
+    #[must_use]
+    pub const fn awaiting(mut self, awaited: Awaited) -> Self {
+        self.awaited = awaited;
+        self
+    }
+
+    /// Answers this where nothing may wait.
+    #[must_use]
+    pub const fn at_once(mut self, at_once: Otherwise) -> Self {
+        self.at_once = at_once;
+        self
     }
 
     /// The keys that are waited for, among the command's arguments.
@@ -81,8 +134,19 @@ pub fn parse_timeout(seconds: &[u8], now_ms: i64) -> Result<u64, CommandError> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_timeout;
+    use super::{Awaited, parse_timeout};
+    use datatypes::ObjectType;
     use resp::CommandError;
+
+    #[test]
+    fn a_key_is_what_is_awaited_or_not() {
+        let lists = Awaited::value(ObjectType::List);
+        assert!(lists.is_met_by(Some(ObjectType::List)));
+        assert!(!lists.is_met_by(Some(ObjectType::String)) && !lists.is_met_by(None));
+        assert!(Awaited::ANY.is_met_by(Some(ObjectType::Set)) && !Awaited::ANY.is_met_by(None));
+        let or_gone = Awaited { when_gone: true, ..lists };
+        assert!(or_gone.is_met_by(None) && !or_gone.is_met_by(Some(ObjectType::Set)));
+    }
 
     #[test]
     fn timeouts_are_seconds_rounded_up_to_milliseconds() {

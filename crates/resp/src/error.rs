@@ -123,6 +123,13 @@ errors! {
             "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len",
         LcsAllocationFailed =>
             "ERR Insufficient memory, failed allocating transient memory for LCS",
+        // --- lists ---
+        CountNotPositive => "ERR count should be greater than 0",
+        CountNegative => "ERR COUNT can't be negative",
+        MaxlenNegative => "ERR MAXLEN can't be negative",
+        RankZero =>
+            "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or \
+             use negative to start from the end of the list",
         // --- bitmaps ---
         BitOffset => "ERR bit offset is not an integer or out of range",
         BitValue => "ERR bit is not an integer or out of range",

@@ -192,7 +192,7 @@ impl Shard {
         out: &mut Vec<u8>,
     ) -> bool {
         if !request.may_wait {
-            wait.otherwise.write(&mut Writer::new(out, request.client.protocol));
+            wait.at_once.write(&mut Writer::new(out, request.client.protocol));
             return false;
         }
         self.asked = Some(wait);

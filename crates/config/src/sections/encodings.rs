@@ -56,14 +56,13 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
         integer!(encodings.list_listpack_size_max, -2, i32::MIN, i32::MAX),
         "Elements of a list node, or a size class of its bytes: -1 (4 KiB) to -5 (64 KiB).",
     )
-    .alias("list-max-ziplist-size")
-    .inert(why::DATA_TYPE),
+    .alias("list-max-ziplist-size"),
     Parameter::new(
         "list-compress-depth",
         integer!(encodings.list_compress_depth, 0, 0, i32::MAX),
         "Nodes at each end of a list that stay uncompressed; 0: all.",
     )
-    .inert(why::DATA_TYPE),
+    .inert(why::UNCOMPRESSED),
     Parameter::new(
         "set-max-intset-entries",
         integer!(encodings.set_intset_entries_max, 512, 0, i64::MAX),

@@ -31,4 +31,6 @@ pub(crate) mod why {
     pub(crate) const ACL: &str = "ACL users are not in this version; requirepass works";
     /// The data type that it concerns is a later step.
     pub(crate) const DATA_TYPE: &str = "the data type is not in this version";
+    /// Lists are chunks that are never compressed.
+    pub(crate) const UNCOMPRESSED: &str = "lists are not compressed";
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use commands::{CommandLimits, SetLimits};
 use config::{Config, Gate, Policy};
+use datatypes::list::ListLimits;
 use durability::FsyncPolicy;
 use resp::Limits;
 use telemetry::SlowLogSettings;
@@ -145,6 +146,7 @@ fn command_limits(config: &Config) -> CommandLimits {
     let encodings = &config.encodings;
     CommandLimits {
         bulk_bytes_max: config.clients.bulk_bytes_max,
+        list: ListLimits::of(encodings.list_listpack_size_max.into()),
         set: SetLimits {
             intset_entries_max: size(encodings.set_intset_entries_max),
             listpack_entries_max: size(encodings.set_listpack_entries_max),

@@ -178,9 +178,17 @@ fn touch(
 
 /// Whether there is such a key, and it is not past its moment.
 pub(crate) fn is_live(keyspace: &Keyspace, db: u32, key: &[u8], now_ms: i64) -> bool {
+    live(keyspace, db, key, now_ms).is_some()
+}
+
+/// The record of a key, if there is one that is not past its moment.
+pub(crate) fn live<'k>(
+    keyspace: &'k Keyspace,
+    db: u32,
+    key: &[u8],
+    now_ms: i64,
+) -> Option<Record<'k, Object>> {
     let database = keyspace.database(db as usize);
     let record = database.and_then(|it| it.table().find(keyspace.hash(key), key));
-    record.is_some_and(|record: Record<'_, Object>| {
-        record.expiry().is_none_or(|at_ms| at_ms >= now_ms)
-    })
+    record.filter(|record| record.expiry().is_none_or(|at_ms| at_ms >= now_ms))
 }

@@ -28,7 +28,7 @@ use spec::{Flags, shard_of_slot, slot_of};
 
 use super::blocked::{Blocked, Decides};
 use super::ends::End;
-use super::lines::Who;
+use super::lines::{Sought, Who};
 use crate::canary::{self, Canary};
 use crate::clients::connection::Held;
 use crate::clients::connections::ConnectionKey;
@@ -59,7 +59,7 @@ struct Standing {
 /// What an attempt changes in the lines of a shard when it settles.
 pub(crate) enum Lining {
     /// It found nothing: it waits for these keys.
-    Join { origin: Origin, db: u32, keys: Vec<Box<[u8]>> },
+    Join { origin: Origin, sought: Sought },
     /// It waits no more.
     Leave(Origin),
 }
@@ -229,22 +229,22 @@ impl Core {
         let shards = self.mail.shards();
         let own = |key: &&[u8]| shard_of_slot(slot_of(key), shards) == shard;
         let keys = wait.keys(command.arguments()).filter(own).map(Box::from).collect();
-        Lining::Join { origin, db, keys }
+        Lining::Join { origin, sought: Sought { db, keys, awaited: wait.awaited } }
     }
 
     /// Does what an attempt, or the end of a wait, changes in the lines of this shard.
     pub(crate) fn change_lines(&mut self, lining: Lining) {
         let waiting = &mut self.shard.waiting;
         match lining {
-            Lining::Join { keys, .. } if keys.is_empty() => {}
-            Lining::Join { origin, db, keys } => {
+            Lining::Join { sought, .. } if sought.keys.is_empty() => {}
+            Lining::Join { origin, sought } => {
                 if let Some(number) = waiting.number_of(origin) {
                     if let Some(waiter) = waiting.waiter(number) {
                         waiter.who = Who::Apart { called: false };
                     }
                     waiting.make_ready_behind(number);
                 } else {
-                    waiting.join(origin, db, keys, Who::Apart { called: false });
+                    waiting.join(origin, sought, Who::Apart { called: false });
                 }
             }
             Lining::Leave(_) if canary::is_out(Canary::LeftInLine) => {}

@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use commands::Otherwise;
+use commands::{Awaited, Otherwise};
+use datatypes::ObjectType;
 use keyspace::{DatabaseChange, Effects};
 use net::Envelope;
 
@@ -71,7 +72,16 @@ pub(crate) struct Waiter {
     db: u32,
     /// The keys that it waits for, on this shard.
     keys: Vec<Box<[u8]>>,
+    /// What one of them has to be.
+    awaited: Awaited,
     pub(crate) who: Who,
+}
+
+/// What somebody waits for, on a shard.
+pub(crate) struct Sought {
+    pub(crate) db: u32,
+    pub(crate) keys: Vec<Box<[u8]>>,
+    pub(crate) awaited: Awaited,
 }
 
 /// How a waiter is served.
@@ -127,14 +137,9 @@ impl Lines {
         self.deadlines.len()
     }
 
-    /// Somebody joins the lines of `keys`.
-    pub(crate) fn join(
-        &mut self,
-        origin: Origin,
-        db: u32,
-        mut keys: Vec<Box<[u8]>>,
-        who: Who,
-    ) -> Number {
+    /// Somebody joins the lines of the keys that are sought.
+    pub(crate) fn join(&mut self, origin: Origin, sought: Sought, who: Who) -> Number {
+        let Sought { db, mut keys, awaited } = sought;
         self.last += 1;
         let number = self.last;
         keys.sort_unstable();
@@ -147,7 +152,7 @@ impl Lines {
             self.deadlines.insert((*until_ms, Deadline::Parked(number)));
         }
         self.numbers.insert(origin, number);
-        self.waiters.insert(number, Waiter { origin, db, keys, who });
+        self.waiters.insert(number, Waiter { origin, db, keys, awaited, who });
         number
     }
 
@@ -182,10 +187,20 @@ impl Lines {
         self.waiters.get_mut(&number)
     }
 
-    /// The first in the line of a key, from a number on.
-    pub(crate) fn next_in_line(&self, ready: &Ready) -> Option<Number> {
+    /// Whether anybody stands in the line of a key, from a number on.
+    pub(crate) fn has_line(&self, ready: &Ready) -> bool {
+        let line = self.lines.get(&ready.db).and_then(|lines| lines.get(&ready.key));
+        line.is_some_and(|line| line.numbers.range(ready.from..).next().is_some())
+    }
+
+    /// The first in the line of a key, from a number on, for whom what the key holds (`None`:
+    /// there is no such key) is what it awaits.
+    pub(crate) fn next_in_line(&self, ready: &Ready, held: Option<ObjectType>) -> Option<Number> {
         let line = self.lines.get(&ready.db)?.get(&ready.key)?;
-        line.numbers.range(ready.from..).next().copied()
+        let awaits = |number: &Number| {
+            self.waiters.get(number).is_some_and(|waiter| waiter.awaited.is_met_by(held))
+        };
+        line.numbers.range(ready.from..).copied().find(awaits)
     }
 
     /// Those in the line of a key, from a number on, who are parked here.
@@ -210,9 +225,12 @@ impl Lines {
             }
         }
         for change in effects.database_changes() {
-            // An empty database has nothing for anybody.
-            if let DatabaseChange::Swapped(one, other) = *change {
-                [one as u32, other as u32].into_iter().for_each(|db| self.make_ready(db));
+            match *change {
+                // For those who wait until a key is gone.
+                DatabaseChange::Flushed(db) => self.make_ready(db as u32),
+                DatabaseChange::Swapped(one, other) => {
+                    [one as u32, other as u32].into_iter().for_each(|db| self.make_ready(db));
+                }
             }
         }
     }

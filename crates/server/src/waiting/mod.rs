@@ -4,8 +4,9 @@
 //! connection's further commands are held back until it is answered. It waits in the *line* of each
 //! key, in order of arrival. When a unit has ended (a command, an EXEC, a settled transaction) the
 //! lines of the keys that it touched are looked at, before anything else runs on the shard: the
-//! first in line runs its command again, as a command of its own, and so on until the key is gone
-//! or the line is at its end. What that changes may be what others wait for: their lines come next.
+//! first in line who awaits what the key holds then (`commands::Awaited`) runs its command again,
+//! as a command of its own, and so on until the key is gone or the line is at its end. What that
+//! changes may be what others wait for: their lines come next.
 //!
 //! ```text
 //! BLPOP k 0      ->  nothing there: parked            line of k:  1
@@ -35,6 +36,8 @@ mod blocked;
 mod closed_tests;
 mod ends;
 mod lines;
+#[cfg(test)]
+mod list_tests;
 mod serve;
 #[cfg(test)]
 mod tests;

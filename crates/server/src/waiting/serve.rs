@@ -1,12 +1,14 @@
 //! First attempts, parking, and serving who waits.
 
 use commands::Wait;
+use datatypes::ObjectType;
 use net::Envelope;
 use resp::{CommandError, Writer};
 use spec::Flags;
+use table::PayloadRef;
 
 use super::Blocked;
-use super::lines::{Number, Parked, Ready, Who};
+use super::lines::{Number, Parked, Ready, Sought, Who};
 use crate::canary::{self, Canary};
 use crate::clients::connection::Held;
 use crate::core::Core;
@@ -15,7 +17,7 @@ use crate::message::{Client, Message, Origin, Purpose, Work};
 use crate::shard::ShardRequest;
 use crate::statistics::notable::Ran;
 use crate::transaction::Claimed;
-use crate::transaction::watchers::is_live;
+use crate::transaction::watchers::live;
 
 /// What became of a waiter that could be served.
 enum Served {
@@ -125,9 +127,10 @@ impl Core {
         let Some(queued) = work.commands.first() else { return };
         let (origin, db) = (work.origin, queued.db);
         let keys = wait.keys(work.arguments(queued)).map(Box::from).collect();
+        let sought = Sought { db, keys, awaited: wait.awaited };
         let until_ms = self.end_of(wait);
         let parked = Parked::new(envelope, wait.otherwise, until_ms);
-        self.shard.waiting.join(origin, db, keys, Who::Parked(parked));
+        self.shard.waiting.join(origin, sought, Who::Parked(parked));
         self.shard.want_effects();
         let home = usize::from(origin.home);
         if home == self.mail.shard {
@@ -199,10 +202,12 @@ impl Core {
         self.shard.want_effects();
     }
 
-    /// Who is to be served next in a line: nobody where the key is not there. A key that is held is
-    /// looked at later.
+    /// Who is to be served next in a line: nobody where the key is not what anybody there awaits.
+    /// A key that is held is looked at later.
     fn next_to_serve(&mut self, ready: &Ready) -> Option<Number> {
-        let number = self.shard.waiting.next_in_line(ready)?;
+        if !self.shard.waiting.has_line(ready) {
+            return None;
+        }
         let hash = self.shard.keyspace.hash(&ready.key).to_bits();
         if self.is_claimed(&[hash], ready) {
             if !canary::is_out(Canary::ForgottenLine) {
@@ -211,7 +216,12 @@ impl Core {
             return None;
         }
         let now_ms = self.time.unix_ms();
-        is_live(&self.shard.keyspace, ready.db, &ready.key, now_ms).then_some(number)
+        let record = live(&self.shard.keyspace, ready.db, &ready.key, now_ms);
+        let held = record.map(|record| match record.payload() {
+            PayloadRef::Bytes(_) | PayloadRef::Int(_) => ObjectType::String,
+            PayloadRef::Object(object) => object.object_type(),
+        });
+        self.shard.waiting.next_in_line(ready, held)
     }
 
     fn serve(&mut self, ready: &Ready, number: Number) -> Served {

@@ -3,7 +3,8 @@
 //! `BTAKE` is as simple as waiting can be; `BMOVE` writes another key than it waits for, so that
 //! one served waiter may serve another.
 
-use commands::{Otherwise, Outcome, ShardCommand, ShardContext, Wait, parse_timeout};
+use commands::{Awaited, Otherwise, Outcome, ShardCommand, ShardContext, Wait, parse_timeout};
+use datatypes::ObjectType;
 use datatypes::string::StringBytes;
 use keyspace::EventClass;
 use resp::{Arguments, CommandError, Writer};
@@ -45,7 +46,8 @@ fn btake(
         shard.effects.log(db, key, &[b"DEL", key]);
         return Ok(Outcome::Done);
     }
-    Ok(Outcome::Wait(Box::new(Wait::new(1..last, timeout_ms, Otherwise::NullArray))))
+    let wait = Wait::new(1..last, timeout_ms, Otherwise::NullArray);
+    Ok(Outcome::Wait(Box::new(wait.awaiting(Awaited::value(ObjectType::String)))))
 }
 
 /// `BMOVE source destination timeout`: renames `source`, whatever `destination` held. Replies the
@@ -70,7 +72,8 @@ fn bmove(
     let (keyspace, mut step) = shard.step_in(db);
     let found = keyspace.find(&mut step, source);
     let Some(value) = found.and_then(|record| StringBytes::of(record.payload())) else {
-        return Ok(Outcome::Wait(Box::new(Wait::new(1..2, timeout_ms, Otherwise::Null))));
+        let wait = Wait::new(1..2, timeout_ms, Otherwise::Null);
+        return Ok(Outcome::Wait(Box::new(wait.awaiting(Awaited::value(ObjectType::String)))));
     };
     reply.bulk(&value);
     if source != target {
