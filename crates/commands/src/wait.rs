@@ -30,7 +30,7 @@ pub struct Wait {
     /// The answer where nothing may wait.
     pub at_once: Otherwise,
     /// What one of the keys has to be before the command runs again.
-    pub awaited: Awaited,
+    pub until: Awaited,
 }
 
 /// What a key has to be for those in its line to be looked at. To others they are not there: a
@@ -79,14 +79,14 @@ impl Wait {
     #[must_use]
     pub fn new(keys: Range<usize>, timeout_ms: u64, otherwise: Otherwise) -> Self {
         let (keys_begin, keys_end) = (keys.start as u32, keys.end as u32);
-        let (at_once, awaited) = (otherwise, Awaited::ANY);
-        Self { keys_begin, keys_end, timeout_ms, otherwise, at_once, awaited }
+        let (at_once, until) = (otherwise, Awaited::ANY);
+        Self { keys_begin, keys_end, timeout_ms, otherwise, at_once, until }
     }
 
-    /// Waits for keys that are this.
+    /// Waits until one of the keys is this.
     #[must_use]
-    pub const fn awaiting(mut self, awaited: Awaited) -> Self {
-        self.awaited = awaited;
+    pub const fn until(mut self, until: Awaited) -> Self {
+        self.until = until;
         self
     }
 

@@ -124,14 +124,17 @@ pub(super) fn reply_from(list: &List, end: End, count: usize, reply: &mut Writer
 }
 
 impl ShardContext<'_> {
-    /// `count` elements of the list at `key` went, which the event `name` says; without any left,
-    /// the key goes as well.
-    pub(super) fn list_lost(&mut self, key: &[u8], name: &'static str, count: usize) {
+    /// `count` elements of the list at `key` went, which the event `name` says; where that leaves
+    /// none, the key goes as well.
+    pub(super) fn list_lost(
+        &mut self,
+        key: &[u8],
+        name: &'static str,
+        (count, is_empty): (usize, bool),
+    ) {
         let db = self.db;
         self.effects.event(EventClass::LIST, name, db, key);
-        let (keyspace, mut step) = self.step_in(db);
-        let found = keyspace.find(&mut step, key);
-        if found.is_some_and(|record| list_of(record).is_ok_and(List::is_empty)) {
+        if is_empty {
             self.remove(key);
             self.effects.event(EventClass::GENERIC, "del", db, key);
         }

@@ -56,13 +56,16 @@ fn pop(
         return Ok(wait_for_lists(1..last, timeout_ms, Otherwise::NullArray));
     };
     let (db, limits) = (shard.db, shard.limits.list);
+    let mut is_empty = false;
     if let Some(mut record) = shard.write(key) {
+        let list = list_mut(&mut record)?;
         reply.array(2);
         reply.bulk(key);
-        list_mut(&mut record)?.pop(end, limits, |entry| reply_entry(entry, reply));
+        list.pop(end, limits, |entry| reply_entry(entry, reply));
+        is_empty = list.is_empty();
     }
     let (command, event) = pop_name(end);
-    shard.list_lost(key, event, 1);
+    shard.list_lost(key, event, (1, is_empty));
     shard.effects.log(db, key, &[command, key]);
     Ok(Outcome::Done)
 }
@@ -152,5 +155,5 @@ fn run_shift(
 /// whatever else they answer; `at_once` is the answer where nothing may wait.
 fn wait_for_lists(keys: std::ops::Range<usize>, timeout_ms: u64, at_once: Otherwise) -> Outcome {
     let wait = Wait::new(keys, timeout_ms, Otherwise::NullArray);
-    Outcome::Wait(Box::new(wait.at_once(at_once).awaiting(Awaited::value(ObjectType::List))))
+    Outcome::Wait(Box::new(wait.at_once(at_once).until(Awaited::value(ObjectType::List))))
 }

@@ -118,8 +118,9 @@ pub(super) const LREM: ShardCommand = ShardCommand::new(
         };
         let list = list_mut(&mut record)?;
         let removed = list.remove_matching(&arguments[3], count, direction, limits);
+        let is_empty = list.is_empty();
         if removed > 0 {
-            shard.list_lost(key, "lrem", removed);
+            shard.list_lost(key, "lrem", (removed, is_empty));
         }
         reply.count(removed);
         Ok(())
@@ -147,7 +148,7 @@ pub(super) const LTRIM: ShardCommand = ShardCommand::new(
             let (len, range) = (list.len(), range_of((start, stop), list.len()));
             let rest = list.trim(range.start, range.len(), limits);
             shard.doom_list(rest);
-            shard.list_lost(key, "ltrim", len - range.len());
+            shard.list_lost(key, "ltrim", (len - range.len(), range.is_empty()));
         }
         reply.ok();
         Ok(())

@@ -95,7 +95,8 @@ fn pop(
         None => {
             let popped = list.pop(end, limits, |entry| reply_entry(entry, reply));
             debug_assert!(popped.is_some(), "no key holds an empty list");
-            shard.list_lost(key, pop_name(end).1, 1);
+            let is_empty = list.is_empty();
+            shard.list_lost(key, pop_name(end).1, (1, is_empty));
         }
         Some(0) => reply.array(0),
         Some(count) => {
@@ -121,7 +122,7 @@ pub(super) fn pop_many(
     let kept = if end == End::Front { count } else { 0 };
     let rest = list.trim(kept, len - count, limits);
     shard.doom_list(rest);
-    shard.list_lost(key, pop_name(end).1, count);
+    shard.list_lost(key, pop_name(end).1, (count, count == len));
     Ok(Some(count))
 }
 

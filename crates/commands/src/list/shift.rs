@@ -104,10 +104,11 @@ impl<'a> Shift<'a> {
         let list = list_mut(&mut record)?;
         // In a list of its own the element stays until it is back: an empty list is no value.
         let popped = list.pop(from, limits, |entry| entry.text().to_vec());
+        let is_empty = list.is_empty() && source != target;
         let Some(value) = popped else { return Ok(false) };
         push_one(shard, target, to, &value)?;
         reply.bulk(&value);
-        shard.list_lost(source, pop_name(from).1, 1);
+        shard.list_lost(source, pop_name(from).1, (1, is_empty));
         self.log(shard, &value);
         Ok(true)
     }

@@ -135,10 +135,30 @@ const LINES: &[&str] = &[
     "BITOP AND K K",
     "PEXPIRE K 1000000",
     "GETDEL K",
+    "RPUSH L V V V",
+    "LPUSH L V V",
+    "LPOP L",
+    "RPOP L 2",
+    "LSET L 0 V",
+    "LTRIM L 0 5",
+    "LMOVE L L LEFT RIGHT",
+    "RPOPLPUSH L L",
+    "LMPOP 2 L L LEFT COUNT 2",
+    "RENAME L L",
+    "COPY L L REPLACE",
+    "PEXPIRE L 1000000",
 ];
 
 /// Wait for a key outside of MULTI.
-const WAITING_LINES: &[&str] = &["BTAKE K K 1", "BMOVE K K 1"];
+const WAITING_LINES: &[&str] = &[
+    "BTAKE K K 1",
+    "BMOVE K K 1",
+    "BLPOP L L 1",
+    "BRPOP L L 1",
+    "BLMOVE L L LEFT RIGHT 1",
+    "BRPOPLPUSH L L 1",
+    "BLMPOP 1 2 L L RIGHT COUNT 3",
+];
 
 fn random_line(random: &mut Random, lines: &[&str]) -> String {
     let line = lines[random.below(lines.len() as u64) as usize];
@@ -146,6 +166,8 @@ fn random_line(random: &mut Random, lines: &[&str]) -> String {
         "K" if random.once_in(4) => format!("{{t}}{}", random.below(3)),
         "K" => format!("k{}", random.below(20)),
         "N" => format!("n{}", random.below(5)),
+        "L" if random.once_in(4) => format!("{{t}}l{}", random.below(3)),
+        "L" => format!("l{}", random.below(10)),
         "V" => random.below(1000).to_string(),
         word => word.to_owned(),
     };
@@ -164,6 +186,12 @@ fn contents(server: &mut Fixture, client: FixtureClient) -> Vec<String> {
             let moment = server.ask(client, &format!("PEXPIRETIME {name}"));
             all.push(format!("{db} {name} {value} {moment}"));
         }
+        for name in (0..10).map(|it| format!("l{it}")).chain((0..3).map(|it| format!("{{t}}l{it}")))
+        {
+            let items = server.ask(client, &format!("LRANGE {name} 0 -1"));
+            let moment = server.ask(client, &format!("PEXPIRETIME {name}"));
+            all.push(format!("{db} {name} {items} {moment}"));
+        }
     }
     server.ask(client, "SELECT 0");
     all
@@ -172,7 +200,7 @@ fn contents(server: &mut Fixture, client: FixtureClient) -> Vec<String> {
 /// Random commands, and transactions of them.
 fn run_random(server: &mut Fixture, client: FixtureClient, random: &mut Random) {
     let both = [LINES, WAITING_LINES].concat();
-    for _ in 0..300 {
+    for _ in 0..500 {
         if !random.once_in(4) {
             let line = random_line(random, LINES);
             server.ask(client, &line);

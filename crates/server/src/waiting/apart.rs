@@ -229,7 +229,7 @@ impl Core {
         let shards = self.mail.shards();
         let own = |key: &&[u8]| shard_of_slot(slot_of(key), shards) == shard;
         let keys = wait.keys(command.arguments()).filter(own).map(Box::from).collect();
-        Lining::Join { origin, sought: Sought { db, keys, awaited: wait.awaited } }
+        Lining::Join { origin, sought: Sought { db, keys, awaited: wait.until } }
     }
 
     /// Does what an attempt, or the end of a wait, changes in the lines of this shard.

@@ -313,3 +313,45 @@ impl Lines {
         self.deadlines.pop_first().map(|(_, deadline)| deadline)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use commands::Awaited;
+    use datatypes::ObjectType;
+    use keyspace::{DatabaseChange, Effects};
+
+    use super::{Lines, Ready, Sought, Who};
+    use crate::clients::connections::ConnectionKey;
+    use crate::message::Origin;
+
+    #[test]
+    fn only_who_awaits_what_the_key_is_comes_next() {
+        let lists = Awaited::value(ObjectType::List);
+        let awaited =
+            [lists, Awaited { when_gone: true, ..Awaited::value(ObjectType::Set) }, lists];
+        let mut lines = Lines::default();
+        let numbers = [0, 1, 2].map(|place| {
+            let connection = ConnectionKey { token: 0, generation: 0 };
+            let origin = Origin { home: 0, connection, place };
+            let keys = vec![Box::from(&b"k"[..])];
+            let sought = Sought { db: 3, keys, awaited: awaited[place as usize] };
+            lines.join(origin, sought, Who::Apart { called: false })
+        });
+        let ready = Ready::new(3, b"k", 0);
+        for (held, next) in [
+            (Some(ObjectType::List), Some(numbers[0])),
+            (Some(ObjectType::Set), Some(numbers[1])),
+            (None, Some(numbers[1])),
+            (Some(ObjectType::String), None),
+        ] {
+            assert_eq!(lines.next_in_line(&ready, held), next, "{held:?}");
+        }
+        let behind = Ready { from: numbers[1], ..ready.clone() };
+        assert_eq!(lines.next_in_line(&behind, Some(ObjectType::List)), Some(numbers[2]));
+        // Where a database was emptied the key is gone, for whoever waits for that.
+        let mut effects = Effects::new();
+        effects.database(DatabaseChange::Flushed(3));
+        lines.notice(&effects);
+        assert_eq!(lines.take_ready(), Some(ready));
+    }
+}

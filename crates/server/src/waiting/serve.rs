@@ -127,7 +127,7 @@ impl Core {
         let Some(queued) = work.commands.first() else { return };
         let (origin, db) = (work.origin, queued.db);
         let keys = wait.keys(work.arguments(queued)).map(Box::from).collect();
-        let sought = Sought { db, keys, awaited: wait.awaited };
+        let sought = Sought { db, keys, awaited: wait.until };
         let until_ms = self.end_of(wait);
         let parked = Parked::new(envelope, wait.otherwise, until_ms);
         self.shard.waiting.join(origin, sought, Who::Parked(parked));

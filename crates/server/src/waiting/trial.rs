@@ -47,7 +47,7 @@ fn btake(
         return Ok(Outcome::Done);
     }
     let wait = Wait::new(1..last, timeout_ms, Otherwise::NullArray);
-    Ok(Outcome::Wait(Box::new(wait.awaiting(Awaited::value(ObjectType::String)))))
+    Ok(Outcome::Wait(Box::new(wait.until(Awaited::value(ObjectType::String)))))
 }
 
 /// `BMOVE source destination timeout`: renames `source`, whatever `destination` held. Replies the
@@ -73,7 +73,7 @@ fn bmove(
     let found = keyspace.find(&mut step, source);
     let Some(value) = found.and_then(|record| StringBytes::of(record.payload())) else {
         let wait = Wait::new(1..2, timeout_ms, Otherwise::Null);
-        return Ok(Outcome::Wait(Box::new(wait.awaiting(Awaited::value(ObjectType::String)))));
+        return Ok(Outcome::Wait(Box::new(wait.until(Awaited::value(ObjectType::String)))));
     };
     reply.bulk(&value);
     if source != target {
