@@ -20,7 +20,8 @@ const SAVE: &str = "RDB files are not in this version, and with 'appendonly no' 
     kept: set 'appendonly yes' to keep the data, or 'save \"\"' to keep none";
 
 /// What the one user that there is can do. Redis resets the default user when it reads a line about
-/// it, so a line that leaves one of these out locks somebody out. CONFIG REWRITE of Redis writes all.
+/// it, so a line that leaves one of these out locks somebody out. CONFIG REWRITE of Redis writes
+/// them all.
 const RULES_OF_ALL: [&[&[u8]]; 5] = [
     &[b"on"],
     &[b"nopass"],

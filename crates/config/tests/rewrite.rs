@@ -21,10 +21,12 @@ fn rewritten(text: &str, pairs: &[(&str, &str)]) -> String {
 
 #[test]
 fn comments_and_order_stay_and_lines_are_replaced() {
-    let text = "# top\nport 1\n\n# memory\nMaxMemory 5\nslave-priority 7\nUSER \"default\" on nopass ~* &* +@all\n";
+    let text = "# top\nport 1\n\n# memory\nMaxMemory 5\nslave-priority 7\n\
+                USER \"default\" on nopass ~* &* +@all\n";
     assert_eq!(
         rewritten(text, &[("maxmemory", "1gb"), ("port", "2")]),
-        "# top\nport 2\n\n# memory\nmaxmemory 1gb\nreplica-priority 7\nuser default on nopass ~* &* +@all\n"
+        "# top\nport 2\n\n# memory\nmaxmemory 1gb\nreplica-priority 7\n\
+         user default on nopass ~* &* +@all\n"
     );
 }
 

@@ -108,8 +108,8 @@ impl Keyspace {
         &self.stats
     }
 
-    /// Counts the reads that another keyspace has counted, in which a command ran instead of in this
-    /// one; they are taken from it.
+    /// Counts the reads that another keyspace has counted, in which a command ran instead of in
+    /// this one; they are taken from it.
     pub fn take_stats_over(&mut self, other: &mut Self) {
         self.stats.hits += mem::take(&mut other.stats.hits);
         self.stats.misses += mem::take(&mut other.stats.misses);
