@@ -23,7 +23,7 @@ use resp::{Arguments, Protocol};
 use crate::clients::connection::{Connection, Held};
 use crate::clients::session::Session;
 use crate::input::registry::Registry;
-use crate::transaction::watchers::{WatchState, Watcher};
+use crate::transaction::watchers::Watcher;
 
 /// The user that every client is until there are others.
 pub(crate) const DEFAULT_USER: &[u8] = b"default";
@@ -79,24 +79,16 @@ pub(crate) fn client(session: &Session) -> String {
 pub(crate) struct Line {
     /// The client's id.
     pub(crate) id: u64,
-    /// Who watches for it, if it watches keys: then [`Line::finish`] is to follow.
+    /// Who watches for it, if it watches keys: [`Line::note_touched`] may have to follow.
     pub(crate) watcher: Option<Watcher>,
     pub(crate) text: Vec<u8>,
     /// Where the letters of `flags` that stand before `d` end in `text`.
     letters_end: usize,
-    /// Where the value of `watch` stands in `text`.
-    watch: usize,
 }
 
 impl Line {
-    /// Says what the client watches: nothing more, once one of the keys was touched, as in Redis.
-    pub(crate) fn finish(&mut self, state: WatchState) {
-        let WatchState { keys, touched } = state;
-        if !touched {
-            let digits = keys.to_string().into_bytes();
-            self.text.splice(self.watch..=self.watch, digits);
-            return;
-        }
+    /// Says that a key which the client watches was touched: its EXEC will do nothing.
+    pub(crate) fn note_touched(&mut self) {
         let at = self.letters_end;
         match self.text.get(at..at + 2) {
             Some(b"N ") => self.text[at] = b'd',
@@ -129,8 +121,6 @@ pub(crate) fn line(
     line.extend_from_slice(b" sub=0 psub=0 ssub=0");
     let queued = session.multi.shown();
     put(&mut line, "multi", queued.map_or(-1, |commands| commands as i64));
-    put(&mut line, "watch", 0);
-    let watch = line.len() - 1;
     put_buffers(&mut line, connection, asks.then_some(asking));
     let sending = connection.output.sending.is_some();
     put(&mut line, "events", if sending { "rw" } else { "r" });
@@ -141,7 +131,7 @@ pub(crate) fn line(
     put(&mut line, "resp", if session.client.protocol == Protocol::Resp3 { 3 } else { 2 });
     put_bytes(&mut line, "lib-name", &session.identity.library);
     put_bytes(&mut line, "lib-ver", &session.identity.library_version);
-    Line { id: session.id, watcher: session.multi.watcher(), text: line, letters_end, watch }
+    Line { id: session.id, watcher: session.multi.watcher(), text: line, letters_end }
 }
 
 /// `qbuf` to `tot-mem`.

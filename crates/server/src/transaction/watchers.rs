@@ -52,28 +52,6 @@ struct Watched {
     dirty: bool,
 }
 
-/// What a watcher has to do with a shard, or with several together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct WatchState {
-    /// Keys that it watches.
-    pub(crate) keys: usize,
-    /// Whether one of them was touched: its EXEC will do nothing.
-    pub(crate) touched: bool,
-}
-
-impl WatchState {
-    /// Both together.
-    pub(crate) fn with(self, other: Self) -> Self {
-        Self { keys: self.keys + other.keys, touched: self.touched || other.touched }
-    }
-}
-
-impl Watched {
-    fn state(&self) -> WatchState {
-        WatchState { keys: self.keys.len(), touched: self.dirty }
-    }
-}
-
 impl Watchers {
     /// Whether nobody watches anything.
     #[inline]
@@ -81,14 +59,15 @@ impl Watchers {
         self.watchers.is_empty()
     }
 
-    /// Everybody who watches keys here, and what a client is told of that.
-    pub(crate) fn states(&self) -> impl Iterator<Item = (Watcher, WatchState)> {
-        self.watchers.iter().map(|(watcher, watched)| (*watcher, watched.state()))
+    /// Whose watched keys were touched here: their EXEC will do nothing.
+    pub(crate) fn touched(&self) -> impl Iterator<Item = Watcher> {
+        let touched = self.watchers.iter().filter(|(_, watched)| watched.dirty);
+        touched.map(|(watcher, _)| *watcher)
     }
 
-    /// The same of one.
-    pub(crate) fn state_of(&self, watcher: Watcher) -> WatchState {
-        self.watchers.get(&watcher).map(Watched::state).unwrap_or_default()
+    /// Whether a key that `watcher` watches here was touched.
+    pub(crate) fn is_touched(&self, watcher: Watcher) -> bool {
+        self.watchers.get(&watcher).is_some_and(|watched| watched.dirty)
     }
 
     /// The names of the keys that `watcher` watches, in any database.

@@ -1,6 +1,6 @@
 //! CLIENT LIST and CLIENT INFO: clients as lines (`clients/describe.rs`).
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use resp::{Arguments, CommandError, Writer};
 use spec::{Argument, Arity, Flags, Group, Reply, Spec};
@@ -11,7 +11,7 @@ use crate::clients::connection::Connection;
 use crate::clients::describe::{self, Asking, Line};
 use crate::core::Core;
 use crate::message::gathering::Question;
-use crate::transaction::watchers::{WatchState, Watcher};
+use crate::transaction::watchers::Watcher;
 
 /// `CLIENT INFO`: the connection's own line.
 pub(super) const INFO: SessionCommand = SessionCommand {
@@ -37,9 +37,11 @@ fn info(
         return Ok(Then::Done);
     };
     Ok(Then::Ask(Question::new(
-        move |core: &mut Core| core.shard.watchers.state_of(watcher),
-        move |_, parts: Vec<WatchState>, reply| {
-            line.finish(parts.into_iter().fold(WatchState::default(), WatchState::with));
+        move |core: &mut Core| core.shard.watchers.is_touched(watcher),
+        move |_, parts: Vec<bool>, reply| {
+            if parts.contains(&true) {
+                line.note_touched();
+            }
             line.text.push(b'\n');
             reply.verbatim(*b"txt", &line.text);
         },
@@ -116,8 +118,8 @@ enum Wanted {
 struct Listed {
     /// The lines of those whose home it is, but for what they watch.
     lines: Vec<Line>,
-    /// What anybody's clients watch here.
-    watched: Vec<(Watcher, WatchState)>,
+    /// Whose watched keys were touched here.
+    touched: Vec<Watcher>,
 }
 
 impl Wanted {
@@ -171,21 +173,18 @@ impl Listed {
         let open = core.connections.iter().filter(|it| !it.session.modes.close_now);
         let lines = open.filter(|it| wanted.includes(it));
         let lines = lines.map(|it| describe::line(it, registry, now_ms, asking)).collect();
-        Self { lines, watched: core.shard.watchers.states().collect() }
+        Self { lines, touched: core.shard.watchers.touched().collect() }
     }
 
-    /// The lines of all core threads. What a client watches is said by all shards that have keys of
-    /// it, each as it is when it is asked.
+    /// The lines of all core threads. Whether a watched key was touched is said by all shards that
+    /// have keys of it, each as it is when it is asked.
     fn finish(parts: Vec<Self>) -> Vec<Line> {
-        let mut states: HashMap<Watcher, WatchState> = HashMap::new();
-        for (watcher, state) in parts.iter().flat_map(|part| &part.watched) {
-            let known = states.entry(*watcher).or_default();
-            *known = known.with(*state);
-        }
+        let touched: HashSet<Watcher> =
+            parts.iter().flat_map(|part| &part.touched).copied().collect();
         let mut lines: Vec<Line> = parts.into_iter().flat_map(|part| part.lines).collect();
         for line in &mut lines {
-            if let Some(state) = line.watcher.and_then(|watcher| states.get(&watcher)) {
-                line.finish(*state);
+            if line.watcher.is_some_and(|watcher| touched.contains(&watcher)) {
+                line.note_touched();
             }
         }
         lines
@@ -210,9 +209,9 @@ mod tests {
         let reply = server.ask(client, "CLIENT LIST");
         let line = lines(&reply)[0];
         let names: Vec<&str> = line.split(' ').filter_map(|it| it.split('=').next()).collect();
-        let redis = "id addr laddr fd name age idle flags db sub psub ssub multi watch qbuf \
-                     qbuf-free argv-mem multi-mem rbs rbp obl oll omem tot-mem events cmd user \
-                     redir resp lib-name lib-ver";
+        let redis = "id addr laddr fd name age idle flags db sub psub ssub multi qbuf qbuf-free \
+                     argv-mem multi-mem rbs rbp obl oll omem tot-mem events cmd user redir \
+                     resp lib-name lib-ver";
         assert_eq!(names.join(" "), redis);
         for field in [
             "id=1",
@@ -263,9 +262,9 @@ mod tests {
     }
 
     /// What others and the client itself are told of the client with id 1.
-    fn seen(server: &mut Fixture, other: FixtureClient) -> [String; 4] {
+    fn seen(server: &mut Fixture, other: FixtureClient) -> [String; 3] {
         let reply = server.ask(other, "CLIENT LIST ID 1");
-        ["flags", "multi", "watch", "cmd"].map(|name| field(&reply, name).to_owned())
+        ["flags", "multi", "cmd"].map(|name| field(&reply, name).to_owned())
     }
 
     #[test]
@@ -275,28 +274,28 @@ mod tests {
                 let mut server = Fixture::new(shards);
                 let (client, other) = (server.connect(home), server.connect(0));
                 server.ask(client, "WATCH a b c d e f g h a");
-                assert_eq!(seen(&mut server, other), ["N", "-1", "8", "watch"]);
+                assert_eq!(seen(&mut server, other), ["N", "-1", "watch"]);
                 server.ask(other, "GET a");
                 let own = server.ask(client, "CLIENT INFO");
-                assert_eq!((field(&own, "flags"), field(&own, "watch")), ("N", "8"));
+                assert_eq!(field(&own, "flags"), "N");
                 for (touched, line) in ["a", "b", "c", "d", "e"].into_iter().enumerate() {
                     server.ask(other, &format!("SET {line} {touched}"));
-                    assert_eq!(seen(&mut server, other), ["d", "-1", "0", "client|info"]);
+                    assert_eq!(seen(&mut server, other), ["d", "-1", "client|info"]);
                 }
                 let own = server.ask(client, "CLIENT INFO");
-                assert_eq!((field(&own, "flags"), field(&own, "watch")), ("d", "0"));
+                assert_eq!(field(&own, "flags"), "d");
                 server.ask(client, "CLIENT NO-TOUCH ON");
                 server.ask(client, "MULTI");
-                assert_eq!(seen(&mut server, other), ["xdT", "0", "0", "multi"]);
+                assert_eq!(seen(&mut server, other), ["xdT", "0", "multi"]);
                 server.ask(client, "GET a");
                 server.ask(client, "CLIENT INFO");
-                assert_eq!(seen(&mut server, other), ["xdT", "2", "0", "client|info"]);
+                assert_eq!(seen(&mut server, other), ["xdT", "2", "client|info"]);
                 assert_eq!(server.ask(client, "EXEC"), "*-1\r\n");
-                assert_eq!(seen(&mut server, other), ["T", "-1", "0", "exec"]);
+                assert_eq!(seen(&mut server, other), ["T", "-1", "exec"]);
                 server.ask(client, "WATCH a");
                 server.ask(client, "UNWATCH");
                 server.ask(other, "SET a again");
-                assert_eq!(seen(&mut server, other), ["T", "-1", "0", "unwatch"]);
+                assert_eq!(seen(&mut server, other), ["T", "-1", "unwatch"]);
             }
         }
     }
@@ -320,7 +319,7 @@ mod tests {
                 ("DISCARD", "discard"),
             ] {
                 server.ask(client, line);
-                assert_eq!(seen(&mut server, other)[3], command, "{line}");
+                assert_eq!(seen(&mut server, other)[2], command, "{line}");
             }
         }
     }
@@ -331,7 +330,7 @@ mod tests {
         let (client, other) = (server.connect(0), server.connect(1));
         server.send(client, b"MULTI\r\nGET a\r\nGET\r\n");
         assert_eq!(server.send(client, &b"SET a 1\r\n".repeat(10)), "+QUEUED\r\n".repeat(10));
-        assert_eq!(seen(&mut server, other), ["x", "1", "0", "set"]);
+        assert_eq!(seen(&mut server, other), ["x", "1", "set"]);
     }
 
     #[test]
@@ -342,8 +341,8 @@ mod tests {
             server.send(client, b"MULTI\r\nGET a\r\nCLIENT INFO\r\nGET b\r\n");
             let reply = server.ask(client, "EXEC");
             let (_, own) = reply.split_once("$-1\r\n").expect("GET replies null first");
-            let shown = ["flags", "multi", "watch", "cmd"].map(|name| field(own, name));
-            assert_eq!(shown, ["x", "3", "0", "exec"], "{shards} shards");
+            let shown = ["flags", "multi", "cmd"].map(|name| field(own, name));
+            assert_eq!(shown, ["x", "3", "exec"], "{shards} shards");
         }
     }
 
