@@ -149,7 +149,7 @@ class Renewer(Connection):
             self.acknowledged += 1
 
     def step(self):
-        self.all_of([b"SET", OLD_COUNT, b"PX", b"%d" % RENEWED_MS], "OK", {OLD_COUNT, None})
+        self.all_of([b"SET", OLD_COUNT, b"PX", b"%d" % RENEWED_MS], b"OK", {OLD_COUNT, None})
         time.sleep(self.source.choice(RENEWED_SECONDS))
         self.all_of([b"INCR"], 1, {b"1"})
         self.all_of([b"INCR"], 2, {b"2"})
