@@ -3,7 +3,7 @@
 //! - [`Inbox`]: the one queue through which other core threads hand work to a shard.
 //! - [`Ring`]: the socket ring of a core thread; what it did comes back as [`Completion`]s.
 //! - [`Stream`], [`listen_tcp`], [`listen_unix`]: sockets as descriptors.
-//! - [`probe`]: whether `io_uring` works here at all.
+//! - `probe`: whether `io_uring` works here at all.
 //! - [`raise_descriptor_limit`], [`raise_locked_memory_limit`]: room for clients, and for rings.
 //! - [`Clock`]: time, cheap enough to be read for every command; [`VirtualTime`] for simulators.
 //!

@@ -19,7 +19,7 @@
 //! | trim | O(bytes) | a few nodes, whatever goes: what went is given back to be freed |
 //! | heap bytes, length, encoding | O(1) | O(1) |
 //!
-//! Values go in as bytes and come out as [`Entry`], in closures: what a closure sees is borrowed
+//! Values go in as bytes and come out as `Entry`, in closures: what a closure sees is borrowed
 //! from the list.
 
 mod chunk;

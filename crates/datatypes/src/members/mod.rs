@@ -10,13 +10,13 @@
 //!                     page          chunk          entries                 its bytes
 //! ```
 //!
-//! * **A chunk** (`chunk`) is one allocation of up to [`CHUNK_ENTRIES_MAX`] entries: fingerprints,
+//! * **A chunk** (`chunk`) is one allocation of up to `CHUNK_ENTRIES_MAX` entries: fingerprints,
 //!   codes, bodies. A lookup compares fingerprints 16 at a time and adds up lengths eight at a time
 //!   to get to the one entry that it wants. Integers take as few bytes as they need, and what is
 //!   longer than 63 bytes lies outside (`piece`).
 //! * **Directories** (`directory`), one above the other, lead to chunks by the bits of the hash. A
 //!   chunk that is full splits by the next bit, alone; its page doubles at most to
-//!   [`PAGE_BITS_MAX`] bits and then splits too. So nothing grows by more than a page's 4 KiB at
+//!   `PAGE_BITS_MAX` bits and then splits too. So nothing grows by more than a page's 4 KiB at
 //!   once, but for the root, which has 8 bytes for some 15,000 entries.
 //! * **A share is a copy** of the root: pages and chunks are counted by their owners and copied
 //!   when they are written while they have several. So a set of five million members is shared in

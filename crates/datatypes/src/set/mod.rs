@@ -2,9 +2,9 @@
 //!
 //! | `OBJECT ENCODING` | what it is | for |
 //! | --- | --- | --- |
-//! | `intset` | [`Intset`]: sorted integers in one allocation | integers only, few |
-//! | `listpack` | [`Listpack`]: members one after the other | few and short ones |
-//! | `hashtable` | [`Members`]: chunks in hash order | all others |
+//! | `intset` | `Intset`: sorted integers in one allocation | integers only, few |
+//! | `listpack` | `Listpack`: members one after the other | few and short ones |
+//! | `hashtable` | `Members`: chunks in hash order | all others |
 //!
 //! When an encoding changes, and into which, is Redis' (`t_set.c` of 7.2):
 //! `set-max-intset-entries`,
